@@ -1,0 +1,1 @@
+"""The pure core: states, decisions, money, names. Told the time; no I/O, no clock, no logging."""
