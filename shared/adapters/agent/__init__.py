@@ -1,0 +1,1 @@
+"""The agents inside the workstations, over HTTP: tokens, calls, and answers that are believed only so far."""

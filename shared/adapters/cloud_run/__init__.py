@@ -1,0 +1,1 @@
+"""Cloud Run services: what one looks like, how it is scaled, and what is seen of it."""

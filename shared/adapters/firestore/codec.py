@@ -1,0 +1,82 @@
+"""Which document holds what: design section 4, both ways, as plain dicts without any client's types but timestamps.
+
+Every document carries its `owner`, because firestore.rules asks for nothing else. Workstations and users carry the
+`shard` that spreads the index of what is due. A workstation's spec lies flat beside its state, and `env` is a list as
+in Cloud Run: a user may name a variable `__x__`, which Firestore reserves as the name of a field.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.adapters.firestore.fields import Fields, from_fields, to_fields
+from shared.domain.budget import User
+from shared.domain.events import Event
+from shared.domain.names import Owner, WorkstationId, shard_of
+from shared.domain.operations import Operation
+from shared.domain.usage import Interval
+from shared.domain.workstation import Workstation
+from shared.ports import LedgerRow, Request
+
+Document = Mapping[str, Any]
+
+
+def encode_workstation(workstation: Workstation) -> Fields:
+    document = to_fields(workstation)
+    document |= document.pop("spec")
+    document["env"] = [{"name": name, "value": value} for name, value in workstation.spec.env.items()]
+    document["openInterval"] = document.pop("interval")
+    return document | {"shard": shard_of(workstation.id)}
+
+
+def decode_workstation(document: Document) -> Workstation:
+    spec = {**document, "env": {entry["name"]: entry["value"] for entry in document["env"]}}
+    return from_fields(Workstation, {**document, "spec": spec, "interval": document["openInterval"]})
+
+
+def encode_user(user: User) -> Fields:
+    return to_fields(user) | {"shard": shard_of(user.owner)}
+
+
+def decode_user(document: Document) -> User:
+    return from_fields(User, document)
+
+
+def encode_event(event: Event, owner: Owner) -> Fields:
+    return to_fields(event) | {"owner": owner}
+
+
+def decode_event(document: Document) -> Event:
+    return from_fields(Event, document)
+
+
+def encode_ledger_row(interval: Interval, workstation: Workstation) -> Fields:
+    return to_fields(interval) | {
+        "owner": workstation.owner,
+        "project": workstation.project,
+        "workstation": workstation.id,
+    }
+
+
+def decode_ledger_row(document: Document) -> LedgerRow:
+    return LedgerRow(
+        interval=from_fields(Interval, document),
+        owner=Owner(document["owner"]),
+        project=document["project"],
+        workstation=WorkstationId(document["workstation"]),
+    )
+
+
+def encode_operation(operation: Operation) -> Fields:
+    return to_fields(operation)
+
+
+def decode_operation(document: Document) -> Operation:
+    return from_fields(Operation, document)
+
+
+def encode_request(request: Request) -> Fields:
+    return to_fields(request)
+
+
+def decode_request(document: Document) -> Request:
+    return from_fields(Request, document)

@@ -1,0 +1,1 @@
+"""Every port without a network: for tests and simulation; nothing outlives the process."""

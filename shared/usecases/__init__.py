@@ -1,0 +1,1 @@
+"""Orchestration over ports: observe, decide, perform, record. Knows no client library and no HTTP."""

@@ -1,0 +1,94 @@
+"""Making a workstation run: admitted by its owner's budget, whatever it wakes from."""
+
+from contextlib import suppress
+from dataclasses import replace
+
+from shared.domain.errors import DormouseError, FailedPrecondition
+from shared.domain.facts import Fact
+from shared.domain.names import WorkstationId
+from shared.domain.operations import Operation, Verb
+from shared.domain.states import Kind, Reason, State
+from shared.domain.workstation import Activity, Source, Workstation
+from shared.ports import Address
+from shared.usecases.asking import Asker, admitted, ask, settle, with_value
+from shared.usecases.deps import Deps
+from shared.usecases.recording import Snapshot, commit
+from shared.usecases.replace_instance import is_replaced, replacement
+from shared.usecases.requests import remember
+
+
+def wake(deps: Deps, asker: Asker, id_: WorkstationId) -> Operation:
+    """Make it run. Raises CapReached with limit, spent and reset time."""
+    return ask(deps, asker, id_, Verb.WAKE, _wake)
+
+
+def _wake(deps: Deps, asker: Asker, snapshot: Snapshot, operation: Operation) -> None:
+    workstation = snapshot.workstation.value
+    match workstation.state:
+        case State.PENDING | State.STARTING:
+            settle(deps, asker, snapshot, operation, done=False)
+        case State.RUNNING:
+            _make_sure(deps, asker, snapshot, operation)
+        case State.IDLE:
+            resume(deps, asker, snapshot, Source.API, operation)
+        case State.STOPPING:
+            pending = replace(
+                workstation, wake_pending=True, last_activity=Activity(snapshot.now, Source.API)
+            )
+            settle(deps, asker, with_value(snapshot, pending), operation, done=False)
+        case State.STOPPED | State.ERROR:
+            fact = Fact(
+                kind=Kind.WOKEN,
+                time=snapshot.now,
+                origin=asker.origin,
+                reason=Reason.USER,
+                activity=Activity(snapshot.now, Source.API),
+                reservation=admitted(deps, snapshot),
+            )
+            commit(deps, snapshot, fact, operation=operation, request=remember(deps, asker.call, operation))
+        case State.DELETING | State.DELETED:
+            raise FailedPrecondition(
+                "It is being deleted.", "DELETING", metadata={"state": workstation.state}
+            )
+
+
+def _make_sure(deps: Deps, asker: Asker, snapshot: Snapshot, operation: Operation) -> None:
+    """Whoever wakes a RUNNING one may have met an instance that is new, and empty."""
+    if not is_replaced(deps, snapshot):
+        here = Activity(snapshot.now, Source.API)
+        touched = replace(snapshot.workstation.value, last_activity=here, attended_time=snapshot.now)
+        settle(deps, asker, with_value(snapshot, touched), operation, done=True)
+        return
+    request = remember(deps, asker.call, operation)
+    commit(deps, snapshot, replacement(snapshot, asker.origin), operation=operation, request=request)
+
+
+def resume(
+    deps: Deps, asker: Asker, snapshot: Snapshot, source: Source, operation: Operation | None
+) -> Workstation:
+    """IDLE to RUNNING: its price goes up, so it is admitted like a wake; an unspent reservation is kept as it is."""
+    workstation, user = snapshot.workstation.value, snapshot.user.value
+    reservation, held = admitted(deps, snapshot), user.reservations.get(workstation.id)
+    if held and snapshot.now + deps.policy.reserves.minimum <= held.until <= reservation.until:
+        reservation = replace(reservation, until=held.until)
+    fact = Fact(
+        kind=Kind.RESUMED,
+        time=snapshot.now,
+        origin=asker.origin,
+        reason=Reason.USER,
+        activity=Activity(snapshot.now, source),
+        reservation=reservation,
+    )
+    request = remember(deps, asker.call, operation) if operation else None
+    resumed = commit(deps, snapshot, fact, operation=operation, request=request)
+    _thaw(deps, resumed)
+    return resumed
+
+
+def _thaw(deps: Deps, workstation: Workstation) -> None:
+    """The agent serves again; where it cannot be told now, the next look at it repairs that."""
+    assert workstation.uri
+    assert workstation.service_name
+    address = Address(uri=workstation.uri, service=workstation.service_name, epoch=workstation.epoch)
+    with suppress(DormouseError):
+        deps.agents.resume(address)
