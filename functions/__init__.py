@@ -1,0 +1,1 @@
+"""Entry points: decode, one use case, encode. The only place that knows HTTP codes."""

@@ -1,0 +1,1 @@
+"""HTTP as every function speaks it: routes with their access, decoding, errors, OpenAPI."""
