@@ -1,0 +1,1 @@
+"""Is anybody or anything at work here?"""

@@ -1,0 +1,1 @@
+"""What the control plane may do here, and how it proves to be the control plane."""

@@ -1,0 +1,1 @@
+"""Commands that the user runs, with or without being there to watch."""

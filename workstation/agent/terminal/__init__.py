@@ -1,0 +1,1 @@
+"""Shells that outlive the sockets of those who look at them."""
