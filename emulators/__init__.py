@@ -1,0 +1,1 @@
+"""The local cloud: independent emulators of the Google services that the product uses."""

@@ -1,0 +1,157 @@
+"""What may be said on the command line? `python -m emulators.cloud_run --help` is the manual."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+_IMAGE = re.compile(r"(?P<name>[^=@]+@sha256:[0-9a-f]{64})=(?P<command>.+)", re.DOTALL)
+_DESCRIPTION = """\
+A Cloud Run emulator on 127.0.0.1: Admin API v2 over REST, and services that really run, as plain processes.
+
+  ServicesClient(transport="rest", credentials=AnonymousCredentials(),
+                 client_options={"api_endpoint": "http://127.0.0.1:PORT"})
+
+Every service gets an address of its own (its uri), which survives restarts of the emulator. Instances start on
+demand, queue, freeze outside requests (cpu_idle), shut down when idle, and restart with back-off when they die.
+"""
+_EPILOG = """\
+For observers: GET /, GET /emulator/v1/runtime, GET /emulator/v1/services/NAME/instances,
+POST /emulator/v1/services/NAME/instances/ID:kill. Logs of instances: STATE/logs/NAME/REVISION-ID.log.
+Not emulated: traffic splits, several containers, secrets, volumes other than empty_dir, liveness probes, IAM policies.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The command line, checked."""
+
+    port: int
+    state: Path
+    project: str
+    location: str
+    images: dict[str, tuple[str, ...]]
+    keys: str | None
+    invokers: tuple[str, ...]
+    metadata: str | None
+    idle_shutdown: timedelta
+    grace: timedelta
+    operation_delay: timedelta
+    queue_timeout: timedelta
+    restart_delay: timedelta
+    freeze: bool
+    workspace_bound: str
+    require_service_account: bool
+
+
+def parse(words: list[str] | None = None) -> Arguments:
+    """Read the command line; ends the program with an explanation when it is wrong."""
+    parser = _parser()
+    values = vars(parser.parse_args(words))
+    if bool(values["keys"]) != bool(values["invoker"]):
+        parser.error(
+            "--keys and --invoker belong together: the keys verify the tokens, the invokers are let in."
+        )
+    values["images"] = dict(values.pop("image"))
+    values["invokers"] = tuple(values.pop("invoker"))
+    values["state"] = values["state"].resolve()
+    del values["runtime"]
+    return Arguments(**values)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m emulators.cloud_run",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--port", type=int, required=True, help="where the Admin API listens")
+    add("--state", type=Path, required=True, help="directory of services, operations, instances and logs")
+    add("--project", required=True, help="the one project that is served")
+    add("--location", required=True, help="the one region that is served")
+    _add_runtime(parser)
+    _add_identity(parser)
+    _add_times(parser)
+    return parser
+
+
+def _add_runtime(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--runtime", choices=["process"], default="process", help="how instances run")
+    add(
+        "--image",
+        type=_image,
+        action="append",
+        default=[],
+        metavar="NAME@sha256:HEX=COMMAND",
+        help="an image and the command that stands for it; may be repeated",
+    )
+    add(
+        "--workspace-bound",
+        choices=["auto", "soft"],
+        default="auto",
+        help="auto: a tmpfs where the kernel allows, so that a full one is ENOSPC; soft: measured, over it is a kill",
+    )
+    add("--metadata", metavar="HOST:PORT", help="the metadata server that instances see")
+    add(
+        "--freeze",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="take the CPU of cpu_idle instances away while no request is open",
+    )
+
+
+def _add_identity(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--keys", metavar="JWKS_URL", help="the keys of ID tokens; without it everybody may invoke")
+    add(
+        "--invoker",
+        action="append",
+        default=[],
+        metavar="EMAIL",
+        help="an account that may invoke; repeatable",
+    )
+    add(
+        "--require-service-account",
+        action="store_true",
+        help="refuse templates without a service_account",
+    )
+
+
+def _add_times(parser: argparse.ArgumentParser) -> None:
+    for name, default, meaning in (
+        ("idle-shutdown", 900.0, "an instance above the minimum ends after so long without a request"),
+        ("grace", 10.0, "between SIGTERM and SIGKILL"),
+        ("operation-delay", 0.05, "how long an operation takes at least"),
+        ("queue-timeout", 60.0, "how long a request waits for an instance before 429"),
+        ("restart-delay", 0.5, "before an instance that died is replaced; doubles up to 30"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            type=_seconds,
+            default=timedelta(seconds=default),
+            metavar="SECONDS",
+            help=f"{meaning} (default {default:g})",
+        )
+
+
+def _seconds(text: str) -> timedelta:
+    seconds = float(text)
+    if not 0 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError("must be between 0 and 86400 seconds")
+    return timedelta(seconds=seconds)
+
+
+def _image(text: str) -> tuple[str, tuple[str, ...]]:
+    match = _IMAGE.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form NAME@sha256:<64 hex digits>=COMMAND")
+    program, *rest = shlex.split(match["command"])
+    # Instances run in directories of their own, so a relative path must be resolved here and now.
+    return match["name"], (str(Path(program).absolute()) if "/" in program else program, *rest)

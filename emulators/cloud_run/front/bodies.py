@@ -1,0 +1,69 @@
+"""How does a body get across? As the bytes it came in, with its end recognised."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from emulators.cloud_run.front.heads import Body, Framing
+
+_PIECE = 64 * 1024
+# Stricter than int(): no sign, no underscore, nothing that another reader could take differently.
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n\Z")
+
+
+class Truncated(Exception):
+    """The sender stopped before the end of its body, or broke its framing."""
+
+
+async def copy_body(body: Body, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Relay one body piece by piece, as fast as the receiver takes it."""
+    if body.framing is Framing.LENGTH:
+        await _copy_exactly(body.length, reader, writer)
+    elif body.framing is Framing.CHUNKED:
+        await _copy_chunks(reader, writer)
+    elif body.framing is Framing.UNTIL_CLOSE:
+        await copy_until_close(reader, writer)
+
+
+async def copy_until_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Relay bytes until the sender ends its side."""
+    while piece := await reader.read(_PIECE):
+        writer.write(piece)
+        await writer.drain()
+
+
+async def _copy_exactly(length: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while length:
+        piece = await reader.read(min(length, _PIECE))
+        if not piece:
+            raise Truncated("The body ended before its length.")
+        length -= len(piece)
+        writer.write(piece)
+        await writer.drain()
+
+
+async def _copy_chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        line = await _line(reader)
+        match = _CHUNK_SIZE.match(line)
+        if match is None:
+            raise Truncated("A chunk's size is malformed.")
+        writer.write(line)
+        size = int(match[1], 16)
+        if size == 0:
+            break
+        await _copy_exactly(size + 2, reader, writer)
+    # Trailers, and the empty line that ends them.
+    while line := await _line(reader):
+        writer.write(line)
+        if line == b"\r\n":
+            break
+    await writer.drain()
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        raise Truncated("The body's framing is broken.") from None

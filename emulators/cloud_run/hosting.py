@@ -1,0 +1,78 @@
+"""What runs for each service: its listener and its autoscaler, opened and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from emulators.cloud_run.front.heads import Request
+from emulators.cloud_run.front.invoker import Invokers
+from emulators.cloud_run.front.listener import Listener
+from emulators.cloud_run.instances.autoscaler import Autoscaler, Reports
+from emulators.cloud_run.instances.instance import Instance
+from emulators.cloud_run.instances.settings import InstanceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The running half of a service."""
+
+    listener: Listener
+    autoscaler: Autoscaler
+
+
+class Hosting:
+    """The sites of all services, by service id."""
+
+    def __init__(self, settings: InstanceSettings, invokers: Invokers) -> None:
+        self._settings = settings
+        self._invokers = invokers
+        self._sites: dict[str, Site] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def reserve(self, service_id: str, reports: Reports, port: int | None = None) -> Site:
+        """A site for the service, on its remembered port if it has one; OSError when that is taken."""
+        site = Site(Listener(port), Autoscaler(service_id, self._settings, reports))
+        self._sites[service_id] = site
+        return site
+
+    async def open(self, site: Site) -> None:
+        """Let a reserved site accept requests."""
+
+        async def check(request: Request) -> Request:
+            return await self._invokers.admit(request, site.listener.uri)
+
+        await site.listener.start(check, site.autoscaler)
+
+    def site(self, service_id: str) -> Site:
+        """The site of a service that is open."""
+        return self._sites[service_id]
+
+    def autoscaler(self, service_id: str) -> Autoscaler | None:
+        """The autoscaler of a service, if it is open."""
+        site = self._sites.get(service_id)
+        return site.autoscaler if site else None
+
+    def shut(self, service_id: str) -> None:
+        """Close the service's address and end its instances, which may take their grace."""
+        site = self._sites.pop(service_id)
+        task = asyncio.create_task(_close(site))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def shut_all(self) -> None:
+        """End everything and wait for it: the emulator's own end."""
+        for service_id in list(self._sites):
+            self.shut(service_id)
+        await asyncio.gather(*self._closing)
+
+    def instances(self) -> Iterator[Instance]:
+        """Every instance of every service."""
+        for site in list(self._sites.values()):
+            yield from list(site.autoscaler.instances)
+
+
+async def _close(site: Site) -> None:
+    await site.listener.close()
+    await site.autoscaler.close()

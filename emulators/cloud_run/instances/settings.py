@@ -1,0 +1,31 @@
+"""Which times and limits hold for instances?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSettings:
+    """The operator's choices; the defaults are Cloud Run's."""
+
+    state: Path
+    idle_shutdown: timedelta = timedelta(minutes=15)
+    grace: timedelta = timedelta(seconds=10)
+    queue_timeout: timedelta = timedelta(seconds=60)
+    restart_delay: timedelta = timedelta(seconds=0.5)
+    freeze: bool = True
+    metadata: str | None = None
+    tmpfs: bool = False
+
+    @property
+    def instances(self) -> Path:
+        """Where the files of living instances are."""
+        return self.state / "instances"
+
+    @property
+    def logs(self) -> Path:
+        """Where the output of instances is kept."""
+        return self.state / "logs"

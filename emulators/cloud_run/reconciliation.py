@@ -1,0 +1,183 @@
+"""What becomes of an accepted change? It is put in force, its outcome is written to the service, its operation ends.
+
+A change is in force before its operation says so, as on Cloud Run: scaling acts at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
+
+from emulators.cloud_run.catalog import Catalog
+from emulators.cloud_run.hosting import Hosting, Site
+from emulators.cloud_run.model import conditions
+from emulators.cloud_run.model.conditions import Reason, Verdict
+from emulators.cloud_run.model.messages import Json, ServiceMessage, from_json
+from emulators.cloud_run.model.revision import RevisionSpec, image_is_known, revision_of
+from emulators.cloud_run.model.scaling import instance_range
+from emulators.cloud_run.operations import Operations
+
+Images = Mapping[str, tuple[str, ...]]
+_NOT_FOUND = 5
+_FAILED_PRECONDITION = 9
+
+
+class AddressTaken(Exception):
+    """A service cannot come back to the address that its clients know."""
+
+
+class Reconciliation:
+    """Carries changes from the catalog to the running half, and verdicts back."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        operations: Operations,
+        hosting: Hosting,
+        *,
+        images: Images,
+        operation_delay: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._catalog = catalog
+        self._operations = operations
+        self._hosting = hosting
+        self._images = images
+        self._delay = operation_delay
+        self._clock = clock
+        self._checks: dict[str, asyncio.Future[Verdict]] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self._work: set[asyncio.Task[None]] = set()
+
+    async def restore(self) -> None:
+        """Take up what the disk remembers: same ports, same services, no unfinished operation."""
+        for service_id, service in self._catalog.load():
+            if service.HasField("delete_time"):
+                await self._catalog.remove(service_id)
+            else:
+                await self._restore_one(service_id, service)
+        for operation in self._operations.unfinished():
+            document = {key: value for key, value in operation["metadata"].items() if key != "@type"}
+            service_id = document["name"].rpartition("/")[2]
+            service = self._catalog.find(service_id) or from_json(document)
+            await self._operations.finish(operation["name"], service)
+
+    async def put_in_force(self, service_id: str, service: ServiceMessage, site: Site) -> Json:
+        """Let the autoscaler have a new revision or range; returns the operation."""
+        self._end_check(service_id)
+        self._verdicts.pop(service_id, None)
+        if site.autoscaler.apply(self._revision(service_id, service), instance_range(service)):
+            self._checks[service_id] = asyncio.get_running_loop().create_future()
+        return await self.record(service_id, service)
+
+    async def record(self, service_id: str, service: ServiceMessage) -> Json:
+        """Keep a change that leaves the instances as they are; returns the operation."""
+        await self._catalog.save(service_id)
+        operation = await self._operations.start(service)
+        self._spawn(self._complete(service_id, service, operation["name"]))
+        return operation
+
+    async def delete(self, service_id: str, service: ServiceMessage) -> Json:
+        """Close the service's address, end its instances, and forget it; returns the operation."""
+        self._end_check(service_id)
+        await self._catalog.save(service_id)
+        operation = await self._operations.start(service)
+        self._spawn(self._remove(service_id, service, operation["name"]))
+        return operation
+
+    async def close(self) -> None:
+        """Stop finishing operations; the next start does it."""
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+    def instance_started(self, service_id: str, revision: str) -> None:
+        """A revision's instance is up: its check has passed, and an earlier failure is over."""
+        self._report(service_id, revision, Verdict(ready=True))
+
+    def instance_failed(self, service_id: str, revision: str, message: str) -> None:
+        """A revision's instance did not start: Ready is false and says why."""
+        text = f"Revision '{revision}' is not ready and cannot serve traffic. {message}"
+        self._report(service_id, revision, Verdict(False, Reason.HEALTH_CHECK_CONTAINER_ERROR, text))
+
+    def _report(self, service_id: str, revision: str, verdict: Verdict) -> None:
+        service = self._catalog.find(service_id)
+        if service is None or service.latest_created_revision.rpartition("/")[2] != revision:
+            return
+        self._verdicts[service_id] = verdict
+        check = self._checks.get(service_id)
+        if check is not None and not check.done():
+            check.set_result(verdict)
+        elif not service.reconciling and verdict.ready == conditions.is_failed(service):
+            self._spawn(self._settle(service_id, service.generation, verdict))
+
+    async def _restore_one(self, service_id: str, service: ServiceMessage) -> None:
+        try:
+            site = self._hosting.reserve(service_id, self, int(service.uri.rpartition(":")[2]))
+        except OSError as error:
+            raise AddressTaken(
+                f"The address {service.uri} of service '{service_id}' is taken by another program; "
+                "end it and start again."
+            ) from error
+        self._catalog.set(service_id, service)
+        await self._hosting.open(site)
+        site.autoscaler.adopt(self._revision(service_id, service), instance_range(service))
+        if service.reconciling:
+            await self._settle(service_id, service.generation, self._verdict(service))
+
+    async def _complete(self, service_id: str, service: ServiceMessage, operation: str) -> None:
+        check = self._checks.get(service_id)
+        await asyncio.sleep(self._delay.total_seconds())
+        if check is not None:
+            await check
+        verdict = self._verdicts.get(service_id) or self._verdict(service)
+        await self._settle(service_id, service.generation, verdict)
+        failure = None if verdict.ready else _status(verdict)
+        await self._operations.finish(operation, self._catalog.find(service_id) or service, failure)
+
+    async def _settle(self, service_id: str, generation: int, verdict: Verdict) -> None:
+        service = self._catalog.find(service_id)
+        if service is None or service.generation != generation or service.HasField("delete_time"):
+            return
+        conditions.mark_settled(service, verdict, self._clock())
+        if verdict.ready:
+            service.latest_ready_revision = service.latest_created_revision
+        await self._catalog.save(service_id)
+
+    async def _remove(self, service_id: str, service: ServiceMessage, operation: str) -> None:
+        self._hosting.shut(service_id)
+        await asyncio.sleep(self._delay.total_seconds())
+        await self._catalog.remove(service_id)
+        await self._operations.finish(operation, service)
+
+    def _end_check(self, service_id: str) -> None:
+        check = self._checks.pop(service_id, None)
+        if check is not None and not check.done():
+            check.set_result(Verdict(ready=True))
+
+    def _verdict(self, service: ServiceMessage) -> Verdict:
+        if not image_is_known(service, self._images):
+            image = service.template.containers[0].image
+            return Verdict(
+                False,
+                Reason.CONTAINER_MISSING,
+                f"Image '{image}' not found: it is none of the images that the emulator was started with.",
+            )
+        if instance_range(service).off:
+            return Verdict(True, Reason.HEALTH_CHECK_SKIPPED)
+        return Verdict(ready=True)
+
+    def _revision(self, service_id: str, service: ServiceMessage) -> RevisionSpec | None:
+        known = image_is_known(service, self._images)
+        return revision_of(service, service_id, self._images) if known else None
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+
+def _status(verdict: Verdict) -> Json:
+    code = _NOT_FOUND if verdict.reason is Reason.CONTAINER_MISSING else _FAILED_PRECONDITION
+    return {"code": code, "message": verdict.message}

@@ -1,0 +1,1 @@
+"""What runs on time?  Cloud Scheduler's HTTP jobs on one machine."""

@@ -1,0 +1,67 @@
+"""How do bytes leave?  Streamed piece by piece, whole or a range, as stored or unpacked."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from typing import BinaryIO
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from emulators.cloud_storage.ranges import ByteRange, parse_range
+from emulators.cloud_storage.records import ObjectRecord
+from emulators.cloud_storage.resources import content_headers, object_headers
+from emulators.cloud_storage.store import Store
+
+_PIECE = 1 << 20
+_GZIP = zlib.MAX_WBITS | 16
+
+
+def download(store: Store, record: ObjectRecord, request: Request) -> Response:
+    """The object's bytes, as the request asks for them."""
+    headers = object_headers(record) | content_headers(record)
+    if _must_unpack(record, request):
+        # The length is not known before, and a range of unpacked bytes cannot be found: so all of it.
+        del headers["Content-Encoding"]
+        headers["Warning"] = '214 UploadServer "Transformation Applied"'
+        return StreamingResponse(_unpacked(store.open(record.content)), 200, headers)
+    asked = parse_range(request.headers.get("range"), record.content.size)
+    part = asked or ByteRange(0, record.content.size)
+    headers["Content-Length"] = str(len(part))
+    if asked is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{record.content.size}"
+    status = 200 if asked is None else 206
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    # Opened before anything else can happen: a later delete does not disturb the reader.
+    return StreamingResponse(_pieces(store.open(record.content), part), status, headers)
+
+
+async def _pieces(file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:
+    with file:
+        file.seek(part.start)
+        left = len(part)
+        while left and (data := await asyncio.to_thread(file.read, min(left, _PIECE))):
+            left -= len(data)
+            yield data
+
+
+def _must_unpack(record: ObjectRecord, request: Request) -> bool:
+    """Whether the object is stored compressed, and the client does not say that it takes that."""
+    return (
+        record.attributes.get("contentEncoding") == "gzip"
+        and "gzip" not in request.headers.get("accept-encoding", "")
+        and request.method != "HEAD"
+    )
+
+
+async def _unpacked(file: BinaryIO) -> AsyncIterator[bytes]:
+    """The bytes behind gzip; a small file may unpack to much, so each step's output is bounded too."""
+    decoder = zlib.decompressobj(_GZIP)
+    with file:
+        data = await asyncio.to_thread(file.read, _PIECE)
+        while data and not decoder.eof:
+            unpacked = await asyncio.to_thread(decoder.decompress, data, _PIECE)
+            yield unpacked
+            data = decoder.unconsumed_tail or await asyncio.to_thread(file.read, _PIECE)
+        yield decoder.flush()

@@ -1,0 +1,84 @@
+"""Start the identity emulator: ``python -m emulators.identity --help``."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from emulators.identity.accounts import Account, Project, parse_account
+from emulators.identity.iam import Iam
+from emulators.identity.keys import load_keys
+from emulators.identity.metadata import metadata_server
+from emulators.identity.tokens import TokenIssuer
+from emulators.serving import serve
+
+_DESCRIPTION = """\
+Service accounts on one machine: a metadata server for each account, signBlob, and the published keys.
+
+A process becomes an account by GCE_METADATA_HOST=GCE_METADATA_IP=127.0.0.1:PORT (set both); then
+google.auth.default(), fetch_id_token and the client libraries work as they do on Cloud Run.
+"""
+_EPILOG = """\
+on --port:
+  GET  /oauth2/v3/certs, /oauth2/v1/certs         keys that verify ID tokens (JWKS, X.509)
+  GET  /robot/v1/metadata/x509/EMAIL              keys that verify an account's signBlob
+  POST /v1/projects/-/serviceAccounts/EMAIL:signBlob   {"payload": base64}, with that account's access token
+  GET  /tokeninfo?access_token=TOKEN              whose token it is
+  GET  /emulator/v1/accessTokenCerts              keys that verify access tokens (not part of Google's API)
+
+example:
+  python -m emulators.identity --port 9100 --state .dormouse/identity --project demo-dormouse \\
+      --account dormouse-api@demo-dormouse.iam.gserviceaccount.com=9101
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m emulators.identity",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, required=True, help="port of keys and signBlob")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="directory that keeps the keys over restarts"
+    )
+    parser.add_argument("--project", required=True, help="project id that the metadata servers name")
+    parser.add_argument("--region", default="europe-west1", help="region that they name (%(default)s)")
+    parser.add_argument(
+        "--account",
+        action="append",
+        required=True,
+        metavar="EMAIL=PORT",
+        help="a service account and the port of its metadata server; repeat for more",
+    )
+    return parser
+
+
+def _accounts(parser: argparse.ArgumentParser, texts: list[str], port: int) -> list[Account]:
+    try:
+        accounts = [parse_account(text) for text in texts]
+    except ValueError as error:
+        parser.error(f"--account: {error}")
+    ports = [port, *(account.metadata_port for account in accounts)]
+    if len(set(ports)) < len(ports) or len({account.email for account in accounts}) < len(accounts):
+        parser.error("--account: each account, and each port, may be named once only")
+    return accounts
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = _parser()
+    options = parser.parse_args()
+    accounts = _accounts(parser, options.account, options.port)
+    project = Project(options.project, options.region)
+    keys = load_keys(options.state, [account.email for account in accounts])
+    issuer = TokenIssuer(keys, lambda: datetime.now(UTC))
+    apps: dict[int, ASGIApp] = {options.port: Iam(keys, issuer).application()}
+    apps |= {account.metadata_port: metadata_server(project, account, issuer) for account in accounts}
+    serve("identity", apps)
+
+
+if __name__ == "__main__":
+    main()

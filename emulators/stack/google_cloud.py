@@ -1,0 +1,103 @@
+"""The stand-ins for Google Cloud as components: identity, storage, run, scheduler, and the real Auth emulator."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from emulators.stack.auth import node_environment, write_configuration
+from emulators.stack.component import Component
+from emulators.stack.options import ACCOUNTS, PROJECT, REGION, Addresses, Options, account
+from tools.template import Template
+from tools.venv import ROOT
+
+BACKUP_BUCKET = f"{PROJECT}-backups"
+INVOKERS = ("gateway", "api", "sweep", "cleanup")
+
+
+def ambient() -> dict[str, str]:
+    """The little that every process gets of this one's environment; no proxy, no credential, no user setting."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+    variables = {name: os.environ[name] for name in kept if name in os.environ}
+    return variables | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def auth(options: Options, addresses: Addresses, firebase: Path) -> Component:
+    """firebase-tools' Auth emulator."""
+    directory = options.state / "auth"
+    configuration = write_configuration(directory, dict(addresses.ports))
+    start = ("emulators:start", "--only", "auth", "--project", PROJECT, "--config", str(configuration))
+    return Component(
+        name="auth",
+        address=addresses.url("auth"),
+        command=(str(firebase), *start),
+        ready=addresses.url("auth"),
+        environment=node_environment(),
+        directory=directory,
+        log=options.logs / "auth.log",
+        start_seconds=120,
+        grace_seconds=8,
+    )
+
+
+def identity(options: Options, addresses: Addresses) -> Component:
+    """The metadata servers, signBlob and the published keys."""
+    arguments = ["--region", REGION]
+    for name in ACCOUNTS:
+        arguments += ["--account", f"{account(name)}={addresses.ports[f'metadata_{name}']}"]
+    return _emulator("identity", options, addresses, arguments)
+
+
+def cloud_storage(options: Options, addresses: Addresses) -> Component:
+    """Buckets on disk; signed URLs verified against identity's keys."""
+    arguments = ["--keys-base", addresses.url("identity"), "--bucket", BACKUP_BUCKET]
+    return _emulator("cloud_storage", options, addresses, arguments)
+
+
+def cloud_run(options: Options, addresses: Addresses, templates: Sequence[Template]) -> Component:
+    """Services and their instances."""
+    arguments = ["--location", REGION, "--require-service-account"]
+    # Services of the run before name that run's keys, and identity may have got another port since.
+    keys = f"GOOGLE_CERTS_URL={addresses.url('identity')}/oauth2/v3/certs"
+    for template in templates:
+        arguments += ["--image", f"{template.image}=env {keys} {template.command}"]
+    arguments += ["--keys", f"{addresses.url('identity')}/oauth2/v3/certs"]
+    for name in INVOKERS:
+        arguments += ["--invoker", account(name)]
+    arguments += ["--metadata", addresses.host("metadata_runtime")]
+    # An instance has ten seconds after SIGTERM; the emulator outlasts them.
+    return _emulator("cloud_run", options, addresses, arguments, grace_seconds=15)
+
+
+def cloud_scheduler(options: Options, addresses: Addresses) -> Component:
+    """The clock of the sweeps, with the cron strings that are deployed."""
+    arguments = ["--jobs", str(ROOT / "terraform" / "scheduler-jobs.json")]
+    arguments += ["--metadata", addresses.host("metadata_scheduler")]
+    arguments += ["--minute", f"{options.minute_seconds:g}"]
+    for name in ("sweep", "cleanup"):
+        arguments += ["--target", f"{name}={addresses.url(name)}"]
+    return _emulator("cloud_scheduler", options, addresses, arguments, keeps_state=False)
+
+
+def _emulator(
+    name: str,
+    options: Options,
+    addresses: Addresses,
+    arguments: list[str],
+    *,
+    grace_seconds: float = 5,
+    keeps_state: bool = True,
+) -> Component:
+    command = [sys.executable, "-m", f"emulators.{name}", "--port", str(addresses.ports[name])]
+    if keeps_state:
+        command += ["--state", str(options.state / name), "--project", PROJECT]
+    return Component(
+        name=name,
+        address=addresses.url(name),
+        command=(*command, *arguments),
+        ready=addresses.url(name),
+        environment=ambient(),
+        directory=ROOT,
+        log=options.logs / f"{name}.log",
+        grace_seconds=grace_seconds,
+    )

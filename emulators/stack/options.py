@@ -1,0 +1,57 @@
+"""What may be chosen about one local cloud, and where its parts are found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emulators.stack.ports import LOOPBACK
+from tools.venv import STATE
+
+PROJECT = "demo-dormouse"
+REGION = "europe-west1"
+ACCOUNTS = ("api", "sweep", "cleanup", "gateway", "scheduler", "runtime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One local cloud's choices.
+
+    `state` keeps buckets, services, keys and records between runs; its stack file lies beside it, with `.json`.
+    `settings` are the product's own, by their names, and go to every function. `only` starts the named components
+    and what they need.
+    """
+
+    state: Path = STATE / "stack"
+    ports: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    minute_seconds: float = 60
+    workstation: bool = True
+    ephemeral: bool = False
+    any_free_ports: bool = False
+    only: frozenset[str] = frozenset()
+
+    @property
+    def stack_file(self) -> Path:
+        return self.state.with_name(self.state.name + ".json")
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where each part listens."""
+
+    ports: Mapping[str, int]
+
+    def host(self, name: str) -> str:
+        return f"{LOOPBACK}:{self.ports[name]}"
+
+    def url(self, name: str) -> str:
+        return f"http://{self.host(name)}"
+
+
+def account(name: str) -> str:
+    """The e-mail of one of the product's service accounts."""
+    return f"dormouse-{name}@{PROJECT}.iam.gserviceaccount.com"
