@@ -1,0 +1,83 @@
+"""The whole local cloud: it comes up with a running workstation, and comes back to it."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulators.stack.demo_workstation import Client
+from emulators.stack.probe import answers
+from tests.stack.processes import CommandLine, until
+
+pytestmark = [pytest.mark.stack, pytest.mark.firestore]
+EXTRA = ("--free-ports", "--minute", "2", "--set", "DAILY_COST_LIMIT=7")
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """Up once for all tests here, with a quick scheduler and a setting of its own."""
+    line = CommandLine(tmp_path_factory.mktemp("whole") / "stack")
+    up = line.run("up", "--detach", *EXTRA)
+    assert up.returncode == 0, up.stdout + up.stderr
+    yield line
+    line.end()
+
+
+def content(cloud: CommandLine) -> dict[str, Any]:
+    return dict(json.loads(cloud.stack_file.read_text()))
+
+
+def workstations(cloud: CommandLine) -> list[dict[str, Any]]:
+    stack = content(cloud)
+    client = Client(stack["endpoints"]["api"], stack["users"][0]["idToken"])
+    return list(client.call("GET", "/v1/workstations")["workstations"])
+
+
+def test_it_ends_with_a_running_workstation_of_the_first_demo_user(cloud: CommandLine) -> None:
+    (workstation,) = workstations(cloud)
+
+    assert workstation["state"] == "RUNNING"
+    assert (workstation["project"], workstation["displayName"]) == ("demo", "main")
+
+
+def test_every_part_answers_and_has_a_log(cloud: CommandLine) -> None:
+    stack = content(cloud)
+
+    for name, part in stack["components"].items():
+        assert answers(part["ready"]), name
+        assert Path(part["log"]).exists(), name
+    assert stack["pids"].keys() == {"supervisor", *stack["components"]}
+
+
+def test_the_scheduler_sweeps_with_the_deployed_jobs_and_is_let_in(cloud: CommandLine) -> None:
+    scheduler = content(cloud)["endpoints"]["cloud_scheduler"]
+
+    def last_sweep() -> int | None:
+        with urllib.request.urlopen(f"{scheduler}/v1/jobs") as answer:
+            jobs = {job["name"]: job for job in json.load(answer)["jobs"]}
+        run = jobs["sweep"]["lastRun"]
+        return run and run["httpStatus"]
+
+    until(lambda: last_sweep() == 200, "a sweep that succeeded")
+
+
+def test_settings_from_the_command_line_reach_the_functions(cloud: CommandLine) -> None:
+    stack = content(cloud)
+    client = Client(stack["endpoints"]["api"], stack["users"][1]["idToken"])
+
+    assert client.call("GET", "/v1/usage")["day"]["limit"]["units"] == "7"
+
+
+def test_after_down_and_up_it_is_the_same_workstation_and_running(cloud: CommandLine) -> None:
+    (before,) = workstations(cloud)
+    assert cloud.run("down").returncode == 0
+
+    again = cloud.run("up", "--detach", *EXTRA)
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "is RUNNING at $" in again.stdout
+    (after,) = workstations(cloud)
+    assert (after["id"], after["uid"], after["state"]) == (before["id"], before["uid"], "RUNNING")
