@@ -90,7 +90,8 @@ async def eat(request: Request) -> Response:
 
 
 async def gone(request: Request) -> Response:
-    """Wait until the client has gone, then say so in a file."""
+    """Say in a file that the request has come, wait until its client has gone, then say that too."""
+    touch("client-here")
     while (await request.receive())["type"] != "http.disconnect":
         continue
     touch("client-gone")

@@ -187,7 +187,8 @@ def test_a_client_that_goes_away_ends_its_request(emulator: Emulator, service_id
     host, port = address.removeprefix("http://").split(":")
     with closing(socket.create_connection((host, int(port)), timeout=10)) as client:
         client.sendall(b"GET /gone HTTP/1.1\r\nHost: x\r\n\r\n")
-        eventually(lambda: emulator.instances(service_id)[0]["requestsInFlight"] == 1)
+        eventually(lambda: os.path.exists(f"{directory}/client-here"))
+        assert emulator.instances(service_id)[0]["requestsInFlight"] == 1
     eventually(lambda: emulator.instances(service_id)[0]["requestsInFlight"] == 0)
     # The container learns of it as soon as it has CPU again.
     eventually(lambda: http.get(address).is_success and os.path.exists(f"{directory}/client-gone"))
