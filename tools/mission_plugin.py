@@ -16,6 +16,13 @@ from tools.venv import STATE, locked
 RESULTS = STATE / "test-results.json"
 _PATH_VARIABLE = "DORMOUSE_TEST_RESULTS"
 _WORST_FIRST = ("failed", "skipped", "passed")
+RUNTIMES = ("process", "docker")
+DEFAULT_RUNTIME = RUNTIMES[0]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What workstations run on in the tests that start a whole local cloud."""
+    parser.addoption("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, help=pytest_addoption.__doc__)
 
 
 def results_path() -> Path:
@@ -26,13 +33,15 @@ def results_path() -> Path:
 class Recorder:
     """Collects the reports of one run; in the controller only, which sees those of all workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: str) -> None:
+        # A test that ran on both runtimes is two results; the name reads like one more parameter.
+        self._suffix = "" if runtime == DEFAULT_RUNTIME else f"[{runtime}]"
         self.results: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps the worst of a test's three phases and the sum of their times."""
         known = self.results.setdefault(
-            report.nodeid, {"outcome": report.outcome, "seconds": 0.0, "reason": ""}
+            report.nodeid + self._suffix, {"outcome": report.outcome, "seconds": 0.0, "reason": ""}
         )
         known["outcome"] = min(known["outcome"], report.outcome, key=_WORST_FIRST.index)
         known["seconds"] = round(known["seconds"] + report.duration, 3)
@@ -42,7 +51,7 @@ class Recorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be read counts as a failed test, not as none."""
         if report.failed:
-            self.results[report.nodeid] = {
+            self.results[report.nodeid + self._suffix] = {
                 "outcome": "failed",
                 "seconds": 0.0,
                 "reason": "cannot be collected",
@@ -68,4 +77,4 @@ def merge(path: Path, results: dict[str, dict[str, Any]]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Records in the controller, or in the only process; a worker's reports reach the controller."""
     if not hasattr(config, "workerinput") and not config.option.collectonly:
-        config.pluginmanager.register(Recorder(), "dormouse-results")
+        config.pluginmanager.register(Recorder(config.getoption("runtime")), "dormouse-results")
