@@ -17,6 +17,12 @@ pytest_plugins = ["tools.mission_plugin"]
 
 
 @pytest.fixture(scope="session")
+def runtime(request: pytest.FixtureRequest) -> str:
+    """What workstations run on in this run of the tests."""
+    return str(request.config.getoption("runtime"))
+
+
+@pytest.fixture(scope="session")
 def firestore_host(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
     """host:port of a real Firestore emulator; take a project id of your own. One serves all xdist workers."""
     if given := os.environ.get("FIRESTORE_EMULATOR_HOST"):

@@ -16,6 +16,7 @@ from demo.story.place import Place, place_at
 from demo.story.story import Story, tell
 from demo.story.transcript import Transcript
 from emulators.stack import Options, StackError
+from emulators.stack.options import RUNTIMES
 
 STEPS = (
     *beginning.STEPS,
@@ -36,7 +37,7 @@ def main() -> int:
         "Dormouse: one workstation's whole life, each step observed in the emulators themselves."
     )
     try:
-        with place_at(parsed.stack, transcript.note, own=parsed.own) as place:
+        with place_at(parsed.stack, transcript.note, own=parsed.own, runtime=parsed.runtime) as place:
             transcript.title(_where(place))
             whole = tell(story_at(place, transcript), STEPS)
     except StackError as failure:
@@ -78,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("./dev demo", description="The whole story of a workstation.")
     where = Options().stack_file
     parser.add_argument("--own", action="store_true", help="a cloud of its own, also where one runs already")
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES, default="auto", help="what workstations run on in a cloud of its own"
+    )
     parser.add_argument(
         "--stack", type=Path, default=where, metavar="FILE", help="the cloud that runs already"
     )

@@ -59,7 +59,7 @@ class Place:
 
 
 @contextmanager
-def place_at(file: Path, say: Callable[[str], None], *, own: bool) -> Iterator[Place]:
+def place_at(file: Path, say: Callable[[str], None], *, own: bool, runtime: str) -> Iterator[Place]:
     """The cloud of this stack file where it runs, else one of its own that ends with the story. Raises StackError."""
     content = None if own else running(file)
     if content is not None:
@@ -73,6 +73,7 @@ def place_at(file: Path, say: Callable[[str], None], *, own: bool) -> Iterator[P
         workstation=False,
         ephemeral=True,
         any_free_ports=True,
+        runtime=runtime,
     )
     with LocalCloud(options, say=say) as cloud:
         try:

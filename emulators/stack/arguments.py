@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from emulators.stack.options import Options
+from emulators.stack.options import RUNTIMES, Options
 from emulators.stack.ports import DEFAULTS
 
 
@@ -30,6 +30,7 @@ def options(parsed: argparse.Namespace) -> Options:
         ephemeral=parsed.ephemeral,
         any_free_ports=parsed.free_ports,
         only=frozenset(parsed.only),
+        runtime=parsed.runtime,
     )
 
 
@@ -47,6 +48,12 @@ def _describe_up(up: argparse.ArgumentParser) -> None:
     add("--port", action="append", default=[], type=_port, metavar="NAME=N", help="this port and no other")
     add("--free-ports", action="store_true", help="any free ports instead of the usual ones")
     add("--minute", type=float, default=60, metavar="SECONDS", help="length of the scheduler's minute")
+    add(
+        "--runtime",
+        choices=RUNTIMES,
+        default="auto",
+        help="what workstations run on; auto: Docker where an engine answers, else plain processes",
+    )
     add("--no-workstation", action="store_true", help="start no demo workstation")
     add("--ephemeral", action="store_true", help="begin with nothing and keep nothing")
     add(

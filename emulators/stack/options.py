@@ -9,6 +9,7 @@ from tools.venv import STATE
 
 PROJECT = "demo-dormouse"
 REGION = "europe-west1"
+RUNTIMES = ("auto", "docker", "process")
 ACCOUNTS = ("api", "sweep", "cleanup", "gateway", "scheduler", "runtime")
 
 
@@ -18,7 +19,8 @@ class Options:
 
     `state` keeps buckets, services, keys and records between runs; its stack file lies beside it, with `.json`.
     `settings` are the product's own, by their names, and go to every function. `only` starts the named components
-    and what they need.
+    and what they need. `runtime` is what workstations run on: "docker", "process", or "auto" for Docker where an
+    engine answers.
     """
 
     state: Path = STATE / "stack"
@@ -29,6 +31,7 @@ class Options:
     ephemeral: bool = False
     any_free_ports: bool = False
     only: frozenset[str] = frozenset()
+    runtime: str = "auto"
 
     @property
     def stack_file(self) -> Path:

@@ -71,7 +71,7 @@ def tell() -> Iterator[type[Telling]]:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory, runtime: str) -> Iterator[LocalCloud]:
     """A local cloud that runs already, with a quick sweep and little patience for a start that fails."""
     options = Options(
         state=tmp_path_factory.mktemp("demo") / "stack",
@@ -80,6 +80,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         workstation=False,
         ephemeral=True,
         any_free_ports=True,
+        runtime=runtime,
     )
     with LocalCloud(options, say=lambda _: None) as cloud:
         yield cloud

@@ -22,8 +22,8 @@ Tell = Callable[..., Telling]
 
 @pytest.mark.mission("LIFE-03", "LIFE-04", "LIFE-05", "LIFE-10", "LIFE-15", "LIFE-22", "WAKE-01", "WAKE-05")
 @pytest.mark.mission("COST-06", "COST-08", "VOL-07", "SEC-06", "SEC-08")
-def test_every_step_is_observed_in_a_cloud_of_its_own(tell: Tell) -> None:
-    story = tell("--own")
+def test_every_step_is_observed_in_a_cloud_of_its_own(tell: Tell, runtime: str) -> None:
+    story = tell("--own", "--runtime", runtime)
 
     assert story.end() == 0, story.text
     assert all(f"{number}. {step.title}" in story.text for number, step in enumerate(STEPS, start=1))

@@ -100,7 +100,7 @@ class Hands:
 
 
 @pytest.fixture(scope="package")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory, runtime: str) -> Iterator[LocalCloud]:
     options = Options(
         state=tmp_path_factory.mktemp("journeys") / "stack",
         settings=SETTINGS,
@@ -108,6 +108,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         workstation=False,
         ephemeral=True,
         any_free_ports=True,
+        runtime=runtime,
     )
     with LocalCloud(options) as cloud:
         yield cloud

@@ -16,7 +16,7 @@ SETTINGS = {"RESERVE_MINUTES": "0.2", "RESERVE_MINIMUM_MINUTES": "0.1"}
 
 
 def test_cleanup_stops_what_is_overdue_with_sweep_and_firestore_dead(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, runtime: str
 ) -> None:
     """Both are stopped in their tracks, so that nothing restarts them: they answer nobody."""
     options = Options(
@@ -26,6 +26,7 @@ def test_cleanup_stops_what_is_overdue_with_sweep_and_firestore_dead(
         workstation=False,
         ephemeral=True,
         any_free_ports=True,
+        runtime=runtime,
     )
     with LocalCloud(options) as cloud:
         ada = Hands(cloud, "ada")
