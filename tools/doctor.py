@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,8 +114,34 @@ def docker() -> Finding:
     """The engine that runs workstations as containers."""
     ok = _runs(["docker", "info"])
     return Finding(
-        "docker", ok, "an engine answers" if ok else "no engine", "optional: workstations are processes"
+        "docker",
+        ok,
+        "an engine answers" if ok else "no engine",
+        "apt-get install docker.io; else workstations are processes",
     )
+
+
+def images() -> Finding:
+    """The templates as container images."""
+    names = [f"dormouse-{name}" for name in ("python", "nodejs", "react")]
+    there = [name for name in names if _runs(["docker", "image", "inspect", name])]
+    detail = f"{', '.join(there) or 'none'} built"
+    return Finding("images", there == names, detail, "./dev image, where an engine answers")
+
+
+def registry() -> Finding:
+    """Where images' bases are pulled from; asked for its version, which it tells to nobody without a token."""
+    try:
+        urllib.request.urlopen("https://registry-1.docker.io/v2/", timeout=3).close()
+    except urllib.error.HTTPError:
+        ok = True
+    except OSError:
+        ok = False
+    else:
+        ok = True
+    detail = "the default one answers" if ok else "the default one does not answer"
+    fix = "./dev image then makes its bases with mmdebstrap (apt-get install mmdebstrap), or takes --base"
+    return Finding("image registry", ok, detail, fix)
 
 
 def clock() -> Finding:
@@ -144,6 +171,8 @@ FINDINGS: tuple[Callable[[], Finding], ...] = (
     disk,
     namespaces,
     docker,
+    images,
+    registry,
     clock,
 )
 

@@ -1,8 +1,9 @@
-"""What does the python workstation run locally, and under which digest is it known?
+"""What do workstations run locally as processes, and under which digest is each template known?
 
 A template is a copy of the agent in a directory named by the digest of everything that makes it: the agent,
 its requirements, the version of Python. So the product's allow-list of digests means the same as with images,
 and a changed agent is a new template. Templates with equal requirements share one virtual environment.
+All of them are the same agent, which finds python on its path, and node where this machine has it.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from tools.venv import ROOT, STATE, Environment, SetupFailed, ensure, locked
 
-REPOSITORY = "dormouse-python"
+NAMES = ("python", "nodejs", "react")
+"""The templates that there are, the default first."""
 AGENT = ROOT / "workstation" / "agent"
 REQUIREMENTS = ROOT / "workstation" / "requirements.txt"
 TEMPLATES = STATE / "templates" / "python"
@@ -24,14 +26,20 @@ _KEPT = 2
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A built template: its digest-pinned name and the command that starts its agent."""
+    """A built template: its name, its digest-pinned image and the command that starts its agent."""
 
+    name: str
     image: str
     command: str
 
 
-def build(templates: Path = TEMPLATES) -> Template:
-    """Builds the template when its digest is new, and prunes all but the newest two.
+def repository(name: str) -> str:
+    """What a template's images are called, here and as containers."""
+    return f"dormouse-{name}"
+
+
+def build(templates: Path = TEMPLATES) -> list[Template]:
+    """Builds the templates when their digest is new, prunes all but the newest two, and returns those offered here.
 
     Raises SetupFailed when there is no agent or its environment cannot be made.
     """
@@ -47,15 +55,16 @@ def build(templates: Path = TEMPLATES) -> Template:
         for newest in (library, environment.directory):
             os.utime(newest)
             _prune(newest.parent)
-    return known(templates)[0]
+    return [template for template in known(templates) if template.image.endswith(digest)]
 
 
 def known(templates: Path = TEMPLATES) -> list[Template]:
     """The built templates, newest first; services of the run before may still start from an older one."""
     directories = [path.parent for path in templates.glob("*/command")]
     return [
-        Template(f"{REPOSITORY}@sha256:{directory.name}", (directory / "command").read_text())
+        Template(name, f"{repository(name)}@sha256:{directory.name}", (directory / "command").read_text())
         for directory in sorted(directories, key=_age)
+        for name in _offered()
     ]
 
 
@@ -66,6 +75,10 @@ def content_digest(requirements: Path, agent: Path) -> str:
         if path.is_file() and "__pycache__" not in path.parts:
             whole.update(f"{path.relative_to(agent)}\0{_digest(path)}\0".encode())
     return whole.hexdigest()
+
+
+def _offered() -> tuple[str, ...]:
+    return NAMES if shutil.which("node") else NAMES[:1]
 
 
 def _command(library: Path, environment: Environment) -> str:
@@ -98,3 +111,18 @@ def _prune(directory: Path) -> None:
 
 def _age(path: Path) -> float:
     return -path.stat().st_mtime
+
+
+def main() -> int:
+    """Builds the templates and says what they are called; 1, and why, when they cannot be built."""
+    try:
+        for template in build():
+            print(template.image)
+    except SetupFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_any_change_changes_the_digest(sources: tuple[Path, Path], change: str) 
 
 def test_the_agent_of_this_checkout_starts_from_its_template_alone(tmp_path: Path) -> None:
     """Nothing of the project's own environment is on its path."""
-    template = build()
+    template = build()[0]
     command = shlex.split(template.command)
 
     assert known()[0] == template
@@ -65,3 +66,30 @@ def test_the_agent_of_this_checkout_starts_from_its_template_alone(tmp_path: Pat
     )
     assert digest in done.stdout
     assert "No module named 'functions'" in done.stderr
+
+
+def test_every_template_is_the_same_agent_under_a_name_of_its_own() -> None:
+    """Those of node are offered where this machine has it."""
+    offered = build()
+
+    names = ["python", "nodejs", "react"] if shutil.which("node") else ["python"]
+    assert [template.name for template in offered] == names
+    assert [template.image.partition("@")[0] for template in offered] == [
+        f"dormouse-{name}" for name in names
+    ]
+    assert len({template.command for template in offered}) == 1
+
+
+def test_a_nodejs_workstation_as_a_process_finds_node_and_npm(tmp_path: Path) -> None:
+    template = next((template for template in build() if template.name == "nodejs"), None)
+    if template is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("there is no node on PATH")
+        pytest.skip("there is no node on PATH; install it for the nodejs and react templates")
+    *environment, _python, _module, _agent = shlex.split(template.command)
+
+    for program in ("node", "npm"):
+        done = subprocess.run(
+            [*environment, program, "--version"], cwd=tmp_path, text=True, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr
