@@ -11,6 +11,7 @@ from functions.http.application import application
 from functions.http.routes import Access, Answer, Incoming, Route
 from shared.log import logger
 from shared.usecases.cleanup import CleanupReport, cleanup
+from shared.usecases.orphans import collect_orphans
 from shared.usecases.sweep import SweepReport, sweep
 from shared.wiring import App, AppSource, app
 
@@ -46,8 +47,15 @@ def _sweep(it: App) -> SweepReport:
 
 
 def _cleanup(it: App) -> CleanupReport:
-    """Works without Firestore: it looks at services alone."""
-    return cleanup(it.deps.services, it.deps.clock, (it.deps.cell,))
+    """What is overdue first, which works without Firestore; whatever becomes of the orphans, that is done then."""
+    cells = (it.deps.cell,)
+    report = cleanup(it.deps.services, it.deps.clock, cells)
+    report.orphans = orphans = collect_orphans(it.deps, cells)
+    report.troubles += orphans.troubles
+    report.elapsed = it.deps.clock.now() - report.started
+    if orphans.refused:
+        logger().error("too many orphans to be true; none was deleted", services=orphans.seen)
+    return report
 
 
 def _health(_incoming: Incoming) -> Answer:

@@ -150,6 +150,7 @@ class _Reader(Environ):
         )
 
     def _policy(self) -> Policy:
+        sweep_interval = self.seconds("SWEEP_INTERVAL_SECONDS", 60)
         policy = Policy(
             idle_after=self.minutes("AUTO_IDLE_MINUTES", 5),
             stop_timeouts=StopTimeouts(
@@ -162,7 +163,7 @@ class _Reader(Environ):
             max_unattended=self.hours("MAX_UNATTENDED_HOURS", 12),
             startup_timeout=self.seconds("CONTAINER_STARTUP_TIMEOUT", 60),
             retention=self.days("STOPPED_RETENTION_DAYS", 30),
-            sweep_interval=self.seconds("SWEEP_INTERVAL_SECONDS", 60),
+            sweep_interval=sweep_interval,
             caps=Caps(
                 daily=self.dollars("DAILY_COST_LIMIT", 5), monthly=self.dollars("MONTHLY_COST_LIMIT", 100)
             ),
@@ -171,6 +172,8 @@ class _Reader(Environ):
                 minimum=self.minutes("RESERVE_MINIMUM_MINUTES", 10),
             ),
             backoff=Backoff(),
+            # Ten sweeps' time, so that shortened timers stay truthful.
+            orphan_grace=self.minutes("ORPHAN_GRACE_MINUTES", 10 * (sweep_interval / timedelta(minutes=1))),
         )
         self._consistent(policy)
         return policy

@@ -4,7 +4,7 @@ All calls are synchronous and bounded in time. They raise only what `shared.doma
 `Unavailable` for what may work later, `OutcomeUnknown` where the effect may have happened all the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -105,6 +105,10 @@ class Records(Protocol):
         """The owner's workstations but for DELETED ones, ordered by id; `after` is an id."""
         ...
 
+    def lives(self, uids: Collection[Uid]) -> Mapping[Uid, Workstation]:
+        """The records of these lives, DELETED ones included; those that have none are left out."""
+        ...
+
     def due_workstations(self, now: datetime, limit: int) -> Sequence[WorkstationId]:
         """Those with `due_at` <= now, the longest due first."""
         ...
@@ -153,6 +157,13 @@ class ServiceHost(Protocol):
         """Delete it; absent is done. Raises StaleWrite for an old etag."""
         ...
 
+    def mark_orphan(self, cell: str, service: ServiceView, since: datetime | None) -> None:
+        """Write down on it since when it has been an orphan; None takes that away, as scaling it up does.
+
+        Raises StaleWrite for an old etag, NotFound.
+        """
+        ...
+
     def all(self, cell: str) -> Iterator[ServiceView]:
         """Every service of ours in a cell. May be up to 30 s behind."""
         ...
@@ -165,6 +176,8 @@ class Address:
     uri: str
     service: str
     epoch: int
+    boot_id: str | None = None
+    """Which instance is meant; None where any may answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +209,11 @@ class Saved:
 
 
 class Agents(Protocol):
-    """The agents inside the workstations. Raises Unavailable where one cannot be reached; that is never idle."""
+    """The agents inside the workstations. Raises Unavailable where one cannot be reached; that is never idle.
+
+    Every call but `look` raises OtherInstance, without an effect, where the address names an instance and another
+    answers: what was seen of one that is gone must not be done to the one that follows.
+    """
 
     def look(self, address: Address, now: datetime) -> AgentView: ...
 

@@ -119,7 +119,7 @@ def identity_emulator(start_emulator: Start) -> IdentityEmulator:
 def cloud_run_host(start_emulator: Start) -> str:
     """host:port of a Cloud Run emulator that everybody may invoke; it knows IMAGE."""
     image = f"{IMAGE}={sys.executable} -c {_quoted(_HEALTHY)}"
-    arguments = ["--location", REGION, "--image", image, "--grace", "0.5"]
+    arguments = ["--location", REGION, "--runtime", "process", "--image", image, "--grace", "0.5"]
     return f"127.0.0.1:{start_emulator('emulators.cloud_run', *arguments)}"
 
 

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 from functions.api import wire
 from functions.http.errors import HTTP_STATUS
+from shared.domain.breakdown import Breakdown
 from shared.domain.budget import User
+from shared.domain.errors import Broken
 from shared.domain.events import Event
 from shared.domain.money import Micros
 from shared.domain.operations import Operation
@@ -82,7 +84,24 @@ def workstation(
         stop_time=ending.time if ending else None,
         stop_reason=ending.reason if ending else "",
         etag=etag_of(value),
+        error=_status(value.breakdown, value.failed_time),
+        failures=value.failures,
+        retry_time=value.retry_at,
         warnings=list(value.warnings),
+    )
+
+
+def _status(found: Breakdown | None, time: datetime | None) -> wire.Status | None:
+    if found is None:
+        return None
+    return wire.Status(
+        code=HTTP_STATUS[Broken.code],
+        status=Broken.code,
+        message=found.text,
+        reason=found.cause,
+        help=found.help,
+        log=list(found.log),
+        time=time,
     )
 
 
@@ -106,13 +125,14 @@ def operation(
         ],
         estimate=estimate,
     )
-    error = None
-    if value.error_code:
+    error = _status(value.breakdown, value.done_time)
+    if error is None and value.error_code:
         error = wire.Status(
             code=HTTP_STATUS[value.error_code],
             status=value.error_code,
             message=value.error_message,
             reason=value.error_reason,
+            time=value.done_time,
         )
     return wire.Operation(
         name=f"operations/{value.id}", done=value.done, metadata=metadata, error=error, response=response
@@ -152,6 +172,7 @@ def _event(event: Event) -> wire.Event:
         actor=event.actor,
         reason=event.reason or "",
         message=event.message,
+        error=_status(event.breakdown, event.time),
         epoch=event.epoch,
         request_id=event.request_id,
         cost=money(event.cost),

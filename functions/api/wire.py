@@ -96,6 +96,23 @@ class Cost(Struct):
     rate_card: str
 
 
+class Status(Struct):
+    """google.rpc.Status with the fields of its usual details beside it: ErrorInfo's reason and domain, what to do
+    next, and the last lines of the log."""
+
+    code: int
+    status: str
+    message: str
+    reason: str
+    """The cause, such as IMAGE_NOT_FOUND; docs/errors.md lists them."""
+    domain: str = "dormouse"
+    help: str = ""
+    """What to do next."""
+    log: list[str] = []
+    """The last lines that the container wrote, where they are known."""
+    time: datetime | None = None
+
+
 class Workstation(Struct):
     name: str
     id: str
@@ -126,6 +143,12 @@ class Workstation(Struct):
     """When it stops if nothing else happens."""
     stop_reason: str
     etag: str
+    error: Status | None = None
+    """What went wrong last; there while it is in ERROR or being retried."""
+    failures: int = 0
+    """In a row. After the sixth it is not tried again until its user wakes it."""
+    retry_time: datetime | None = None
+    """When it is tried again; null while it waits for its user."""
     warnings: list[str] = []
 
 
@@ -147,13 +170,6 @@ class Metadata(Struct):
     end_time: datetime | None
     stages: list[Stage]
     estimate: Cost | None = None
-
-
-class Status(Struct):
-    code: int
-    status: str
-    message: str
-    reason: str
 
 
 class Operation(Struct):
@@ -202,6 +218,7 @@ class Event(Struct):
     actor: str
     reason: str
     message: str
+    error: Status | None
     epoch: int
     request_id: str
     cost: Money

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import httpx2
 import msgspec
 
-from functions.gateway.upstream import Upstream, content
+from functions.gateway.upstream import BOOT, Upstream, content
 from shared.domain.errors import Unavailable
 from shared.domain.names import audience
 from shared.domain.observed import Busy
@@ -65,7 +65,8 @@ async def open_hold(upstream: Upstream, address: Address) -> HoldStream:
     invoker = await upstream.invoker(address.uri)
     control = await upstream.control(audience(address.service, address.epoch))
     body = content(msgspec.json.encode({"maxSeconds": LONGEST_SECONDS}))
-    answer = await upstream.call(address.uri, "POST", b"/-/hold", [*invoker, *control], body)
+    meant = [(BOOT.encode(), str(address.boot_id).encode())]
+    answer = await upstream.call(address.uri, "POST", b"/-/hold", [*invoker, *control, *meant], body)
     if answer.status_code != 200:
         await answer.aclose()
         raise Unavailable(f"The agent answers a hold with {answer.status_code}.", "HOLD_REFUSED")

@@ -9,8 +9,9 @@ from functions.gateway.activity import Presence, Stay
 from functions.gateway.body import ClientBody, ClientGone
 from functions.gateway.headers import to_client
 from functions.gateway.readiness import GATES, Readiness
-from functions.gateway.upstream import Upstream
+from functions.gateway.upstream import Upstream, refuse_the_platforms
 from functions.gateway.visit import Visit, has_body
+from shared.domain.errors import Unavailable
 from shared.domain.workstation import Workstation
 from shared.log import logger
 
@@ -57,11 +58,21 @@ class HttpForwarder:
             answer = await self._upstream.send(visit, workstation, body)
             gate = closed_gate(answer.status_code, answer.headers.get("dormouse-gate", ""))
             if not gate:
-                return answer
+                return await _agents(answer)
             await answer.aclose()
             if not body.replayable:
                 raise self._readiness.refused(workstation, gate)
             workstation = await self._readiness.reopen(visit, workstation, gate)
+
+
+async def _agents(answer: httpx2.Response) -> httpx2.Response:
+    """The answer, if it comes from an agent. Raises Unavailable."""
+    try:
+        refuse_the_platforms(answer.status_code, answer.headers)
+    except Unavailable:
+        await answer.aclose()
+        raise
+    return answer
 
 
 def closed_gate(status: int, gate: str) -> str:

@@ -9,24 +9,30 @@ from starlette.concurrency import run_in_threadpool
 
 from functions.gateway.visit import Visit
 from functions.http.waiting import Waiters
-from shared.domain.errors import DormouseError, FailedPrecondition, NotFound, Unavailable
+from shared.domain.breakdown import Breakdown, Cause
+from shared.domain.errors import Broken, DormouseError, FailedPrecondition, NotFound, Unavailable
 from shared.domain.names import WorkstationId
 from shared.domain.observed import Phase
 from shared.domain.states import State
 from shared.domain.workstation import Source, Workstation
 from shared.log import logger
-from shared.ports import Address
 from shared.usecases.asking import describe
 from shared.usecases.deps import Deps
+from shared.usecases.observe import recorded_address
 from shared.usecases.replace_instance import replace_instance
 from shared.usecases.touch import keep_alive
 from shared.usecases.wake import wake
 
-COLD = frozenset({State.STOPPED, State.ERROR, State.STOPPING})
+COLD = frozenset({State.STOPPED, State.STOPPING})
 """Nothing runs, or not for long: to serve from here is a start."""
-ON_ITS_WAY = frozenset({State.PENDING, State.STARTING})
-GATES = frozenset({Phase.EMPTY, Phase.LOADING, Phase.QUIESCED})
+ON_ITS_WAY = frozenset({State.PENDING, State.STARTING, State.ERROR})
+"""No wake is needed. An ERROR is tried again in its own time: a tab that asks every second would have it tried, and
+paid for, without end."""
+REPLACED = "REPLACED"
+"""Another instance answers than the one that was loaded."""
+GATES = frozenset({Phase.EMPTY, Phase.LOADING, Phase.QUIESCED, REPLACED})
 PAUSE = 0.2
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Readiness:
@@ -40,17 +46,17 @@ class Readiness:
 
     async def running(self, visit: Visit) -> Workstation:
         """The workstation once it runs. Raises NotFound, FailedPrecondition, CapReached, Unavailable."""
-        found, woken = await self._described(visit), False
+        found, looked = await self._described(visit), False
         while found.state is not State.RUNNING:
+            if found.state is State.ERROR and (looked or visit.is_probe or not self._is_due(found)):
+                raise self._broken(found)
             if visit.is_probe:
                 raise _not_running(found, "Asking how it is does not wake it")
-            if found.state is State.ERROR and woken:
-                raise _not_ready(visit, found)
             if found.state not in ON_ITS_WAY:
                 await self._wake(visit, found)
-                woken, found = True, await self._described(visit)
+                found = await self._described(visit)
             if found.state is not State.RUNNING:
-                found = await self._settled(visit, found)
+                found, looked = await self._settled(visit, found), True
         return found
 
     async def reopen(self, visit: Visit, workstation: Workstation, gate: str) -> Workstation:
@@ -73,7 +79,7 @@ class Readiness:
         """Activity first: it calls off the rest, or the stop, that had closed the gate."""
         seen = keep_alive(self._deps, visit.asker, visit.id, Source.REQUEST)
         if seen.state is State.RUNNING:
-            self._deps.agents.resume(_address(workstation))
+            self._deps.agents.resume(recorded_address(workstation))
 
     def _replace(self, visit: Visit, _workstation: Workstation) -> None:
         replace_instance(self._deps, visit.id, visit.origin)
@@ -109,9 +115,38 @@ class Readiness:
             latest = await self._described(visit)
         if latest is None:
             raise NotFound("There is no such workstation.", "WORKSTATION_NOT_FOUND")
-        if latest.state is not State.RUNNING and visit.patience <= 0:
+        if latest.state not in (State.RUNNING, State.ERROR) and visit.patience <= 0:
             raise _not_ready(visit, latest)
         return latest
+
+    def _is_due(self, found: Workstation) -> bool:
+        return found.retry_at is not None and found.retry_at <= self._deps.clock.now()
+
+    def _broken(self, found: Workstation) -> Broken:
+        """What went wrong, and when it is tried again; where it is the user's turn, asking again soon is no use."""
+        retry_at, policy = found.retry_at, self._deps.policy
+        wait = retry_at - self._deps.clock.now() if retry_at else policy.backoff.longest
+        breakdown = found.breakdown or Breakdown(Cause.START_FAILED, found.message)
+        return Broken(
+            f"{breakdown.text} {_next_try(found)}",
+            breakdown.cause,
+            metadata={
+                "workstation": found.id,
+                "state": found.state,
+                "because": breakdown.reason,
+                "failures": str(found.failures),
+                "retryTime": f"{retry_at:{_TIME}}" if retry_at else "",
+            },
+            retry_after=wait,
+            help=breakdown.help,
+            log=breakdown.log,
+        )
+
+
+def _next_try(found: Workstation) -> str:
+    if found.retry_at:
+        return f"It is tried again at {found.retry_at:{_TIME}}."
+    return f"It is not tried again by itself: wake it with POST /v1/workstations/{found.id}:wake."
 
 
 def _is_settled(workstation: Workstation) -> bool:
@@ -122,12 +157,6 @@ def _is_settled(workstation: Workstation) -> bool:
             return not workstation.wake_pending
         case _:
             return True
-
-
-def _address(workstation: Workstation) -> Address:
-    assert workstation.uri
-    assert workstation.service_name
-    return Address(uri=workstation.uri, service=workstation.service_name, epoch=workstation.epoch)
 
 
 def _not_running(found: Workstation, why: str) -> FailedPrecondition:

@@ -4,7 +4,7 @@ No pool: a pooled connection does not survive a frozen instance. No redirect is 
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -19,6 +19,10 @@ from shared.domain.workstation import Workstation
 from shared.ports import Tokens
 
 CONNECT_SECONDS = 10.0
+BOOT = "dormouse-boot"
+"""By this header a request says which instance it is for, and an answer which one it is from."""
+PLATFORMS_OWN = frozenset({429, 500, 502, 503, 504})
+"""What Cloud Run itself answers with where no instance does."""
 LONGEST_ANNOUNCED = 32 * 1024 * 1024
 """Cloud Run refuses a longer HTTP/1 request; one in chunks may have any size."""
 _TIMEOUT = {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}
@@ -45,6 +49,8 @@ class Upstream:
             b"x-forwarded-proto": self._gateway.scheme or "https",
             b"x-forwarded-host": self._gateway.netloc or value_of(visit.headers, b"host").decode("latin-1"),
             b"x-forwarded-prefix": visit.target.prefix,
+            # Nobody but the instance that was loaded answers: another one may be empty, or hold something older.
+            BOOT.encode(): str(workstation.boot_id),
         }
         invoker = await self.invoker(str(workstation.uri))
         return [
@@ -125,6 +131,17 @@ def _framed(visit: Visit, body: ClientBody) -> tuple[Headers, httpx2.AsyncByteSt
     ):
         return [(b"transfer-encoding", b"chunked")], _Pieces(body)
     return [(b"content-length", length)], _Pieces(body)
+
+
+def refuse_the_platforms(status: int, headers: Mapping[str, str]) -> None:
+    """Raises Unavailable for what no agent signed: the platform's own words, where the instance gave no answer."""
+    if status in PLATFORMS_OWN and BOOT not in headers:
+        raise Unavailable(
+            f"Cloud Run answered {status} in the workstation's place: its instance is gone or has only just begun. It "
+            "may have carried the request out; try again in a moment.",
+            "CONNECTION_BROKE",
+            metadata={"platformStatus": str(status)},
+        )
 
 
 def content(data: bytes) -> tuple[Headers, httpx2.AsyncByteStream]:

@@ -32,7 +32,8 @@ class Visit:
 
     @property
     def asker(self) -> Asker:
-        return Asker(owner=self.owner, call=Call(owner=self.owner, route=f"gateway {self.id}"))
+        call = Call(owner=self.owner, route=f"gateway {self.id}")
+        return Asker(owner=self.owner, call=call, request_id=self.request_id)
 
     @property
     def origin(self) -> Origin:

@@ -16,7 +16,7 @@ from functions.gateway.activity import Presence, Stay
 from functions.gateway.headers import Headers, to_client
 from functions.gateway.http import closed_gate
 from functions.gateway.readiness import Readiness
-from functions.gateway.upstream import Upstream
+from functions.gateway.upstream import Upstream, refuse_the_platforms
 from functions.gateway.visit import Visit
 from shared.domain.errors import Unavailable
 from shared.domain.workstation import Source, Workstation
@@ -64,6 +64,7 @@ class WebSocketForwarder:
                 answer = refusal.response
                 gate = closed_gate(answer.status_code, answer.headers.get("dormouse-gate", ""))
                 if not gate:
+                    refuse_the_platforms(answer.status_code, answer.headers)
                     raise
             except (OSError, InvalidHandshake, EOFError) as error:
                 raise Unavailable(

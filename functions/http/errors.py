@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.http.json import encode
-from shared.domain.errors import CapReached, DormouseError, InvalidArgument
+from shared.domain.errors import Broken, CapReached, DormouseError, InvalidArgument
 
 HTTP_STATUS = {
     "INVALID_ARGUMENT": 400,
@@ -53,6 +53,10 @@ def status_of(error: DormouseError, request_id: str) -> dict[str, Any]:
     if isinstance(error, CapReached):
         violation = {"subject": "user", "description": error.message}
         details.append({"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]})
+    if isinstance(error, Broken):
+        advice = {"locale": "en", "message": error.help}
+        details.append({"@type": "type.googleapis.com/google.rpc.LocalizedMessage", **advice})
+        details.append({"@type": "type.googleapis.com/google.rpc.DebugInfo", "stackEntries": list(error.log)})
     if _retriable(error):
         delay = f"{_seconds(error)}s"
         details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.domain.breakdown import Breakdown
 from shared.domain.states import Kind, Reason
 from shared.domain.workstation import Activity
 
@@ -89,6 +90,8 @@ class Record:
     kind: Kind
     reason: Reason | None = None
     message: str = ""
+    breakdown: Breakdown | None = None
+    """With FAILED: what went wrong."""
 
 
 Action = (
@@ -115,3 +118,8 @@ class Decision:
 
     action: Action | None
     due_at: datetime | None
+
+
+def failure(breakdown: Breakdown) -> Record:
+    """That it is an ERROR from here on, and why."""
+    return Record(Kind.FAILED, breakdown.reason, breakdown.text, breakdown)

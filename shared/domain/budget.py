@@ -133,6 +133,14 @@ def admit(
     return Reservation(rate=rate, since=now, until=found.until, margin=margin)
 
 
+def can_rise(user: User, caps: Caps, workstation: WorkstationId, rate: HourlyRate, now: datetime) -> bool:
+    """Whether the rest of what is reserved for a workstation may be used at the higher `rate`, and no cap is passed."""
+    held = user.reservations.get(workstation)
+    if held is None or held.until <= now:
+        return held is not None
+    return funds(user, caps, workstation, rate, now, held.until, held.margin).until >= held.until
+
+
 def save_margin(rate: HourlyRate, reserves: Reserves) -> Micros:
     return ceil_amount(accrue(rate, _EPOCH, _EPOCH + reserves.save_time))
 

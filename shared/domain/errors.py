@@ -8,12 +8,14 @@ DormouseError
 ├── AlreadyExists
 ├── Aborted              somebody else was faster
 │   └── StaleWrite       the record moved on between read and write; read again
+│       └── OtherInstance  another instance answers than the one that was meant
 ├── FailedPrecondition   not in this state
 │   └── InvalidTransition
 ├── ResourceExhausted
 │   └── CapReached       a user's day or month is spent; carries limit, spent and reset time
 └── Unavailable          try again later
-    └── OutcomeUnknown   the call may have worked; read the truth
+    ├── OutcomeUnknown   the call may have worked; read the truth
+    └── Broken           the workstation is in ERROR; carries what to do and the last lines of its log
 """
 
 from collections.abc import Mapping
@@ -78,6 +80,10 @@ class StaleWrite(Aborted):
     """The record changed since it was read; nothing was written."""
 
 
+class OtherInstance(StaleWrite):
+    """The platform took the instance away that a call was meant for; nothing was done in the one that answered."""
+
+
 class FailedPrecondition(DormouseError):
     code = "FAILED_PRECONDITION"
 
@@ -120,3 +126,9 @@ class Unavailable(DormouseError):
 
 class OutcomeUnknown(Unavailable):
     """The answer was lost; the effect may have happened."""
+
+
+@dataclass(eq=False)
+class Broken(Unavailable):
+    help: str = ""
+    log: tuple[str, ...] = ()

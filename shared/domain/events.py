@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from shared.domain.breakdown import Breakdown
 from shared.domain.money import Micros
 from shared.domain.names import Uid
 from shared.domain.states import Kind, Reason, State
@@ -27,6 +28,8 @@ class Event:
     cost: Micros
     """What the session has cost so far."""
     previous_hash: str
+    breakdown: Breakdown | None = None
+    """What went wrong, where something did."""
     hash: str = ""
     attempt: str = ""
     """Random for each try to write it, so that after a lost answer its author knows his own."""
@@ -51,6 +54,8 @@ class Event:
             "cost": self.cost,
             "previousHash": self.previous_hash,
         }
+        if self.breakdown:
+            content["breakdown"] = asdict(self.breakdown)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -10,7 +10,7 @@ from shared.domain.facts import Fact
 from shared.domain.names import service_name
 from shared.domain.policy import Policy
 from shared.domain.states import Kind, State, target
-from shared.domain.workstation import Workstation
+from shared.domain.workstation import Workstation, recent_replacements
 
 
 def evolve(before: Workstation, fact: Fact, policy: Policy) -> Workstation:
@@ -23,6 +23,11 @@ def evolve(before: Workstation, fact: Fact, policy: Policy) -> Workstation:
         after = replace(
             after, state=state, state_time=fact.time, reason=fact.reason, message=fact.message, deadline=None
         )
+    if state is not before.state:
+        rests_on = before.at_rest and state in (State.STOPPING, State.DELETING, State.ERROR)
+        after = replace(after, at_rest=state is State.IDLE or rests_on)
+    if state is not before.state and fact.kind is not Kind.RETRIED:
+        after = replace(after, breakdown=None, failed_time=None)
     if fact.activity and fact.activity.time > after.last_activity.time:
         after = replace(after, last_activity=fact.activity)
     effect = _EFFECTS.get(fact.kind)
@@ -55,7 +60,7 @@ def _begin_session(after: Workstation, before: Workstation, fact: Fact, policy: 
 def _woken(after: Workstation, before: Workstation, fact: Fact, policy: Policy) -> Workstation:
     """A user's own wake forgives the failures before it."""
     begun = _begin_session(after, before, fact, policy)
-    return replace(begun, failures=0, attended_time=fact.time)
+    return replace(begun, failures=0, replaced_times=(), attended_time=fact.time)
 
 
 def _provisioned(after: Workstation, _before: Workstation, fact: Fact, policy: Policy) -> Workstation:
@@ -72,13 +77,16 @@ def _resumed(after: Workstation, _before: Workstation, fact: Fact, policy: Polic
 
 
 def _replaced(after: Workstation, before: Workstation, fact: Fact, policy: Policy) -> Workstation:
-    """An IDLE one was saved before it came to rest: nothing of it is lost."""
+    """An IDLE one was saved before it came to rest: nothing of it is lost. With the price of its new start paid."""
     return replace(
         after,
         epoch=before.epoch + 1,
         boot_id=None,
         deadline=fact.time + policy.startup_timeout,
-        unsaved_changes=before.unsaved_changes or before.state is State.RUNNING,
+        replaced_times=(*recent_replacements(before, policy, fact.time), fact.time),
+        attended_time=fact.time if fact.activity else before.attended_time,
+        unsaved_changes=before.unsaved_changes or before.may_lose_work,
+        **_reach(fact, policy),
     )
 
 
@@ -100,7 +108,7 @@ def _stopped(after: Workstation, before: Workstation, fact: Fact, _policy: Polic
         _off(after),
         reason=fact.reason or before.reason,
         message=fact.message or before.message,
-        unsaved_changes=before.unsaved_changes or before.has_unsaved_work,
+        unsaved_changes=before.unsaved_changes or before.may_lose_work,
     )
 
 
@@ -113,8 +121,10 @@ def _failed(after: Workstation, before: Workstation, fact: Fact, policy: Policy)
         after,
         failures=failures,
         retry_at=fact.time + delay if delay else None,
+        breakdown=fact.breakdown,
+        failed_time=fact.time,
         hold_until=None,
-        unsaved_changes=before.unsaved_changes or before.has_unsaved_work,
+        unsaved_changes=before.unsaved_changes or before.may_lose_work,
     )
 
 

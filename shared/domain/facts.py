@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.domain.breakdown import Breakdown
 from shared.domain.budget import Reservation
 from shared.domain.states import Kind, Reason
 from shared.domain.workstation import Activity, Backup
@@ -25,6 +26,8 @@ class Fact:
     origin: Origin
     reason: Reason | None = None
     message: str = ""
+    breakdown: Breakdown | None = None
+    """With FAILED: what went wrong."""
     boot_id: str | None = None
     uri: str | None = None
     backup: Backup | None = None

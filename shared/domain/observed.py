@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.domain.breakdown import Breakdown
 from shared.domain.budget import Funds
 from shared.domain.names import Uid
-from shared.domain.states import Reason
 from shared.domain.workstation import Activity
 
 SETTLE = timedelta(seconds=10)
@@ -20,14 +20,6 @@ class Scaling(StrEnum):
     """MANUAL, 0."""
     OTHER = "OTHER"
     """Anything we never ask for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breakdown:
-    """Why the platform says that a service does not run."""
-
-    reason: Reason
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +38,10 @@ class ServiceView:
     changed_at: datetime
     """The terminal condition's last transition."""
     uri: str
+    orphan_since: datetime | None = None
+    """When it was first seen without a record."""
     breakdown: Breakdown | None = None
+    """Why the platform says that it does not run."""
 
     @property
     def gone_time(self) -> datetime | None:

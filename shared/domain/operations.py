@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from shared.domain.breakdown import Breakdown
 from shared.domain.errors import DormouseError
 from shared.domain.names import Owner, Uid, WorkstationId
 from shared.domain.states import State
@@ -38,6 +39,8 @@ class Operation:
     error_code: str = ""
     error_reason: str = ""
     error_message: str = ""
+    breakdown: Breakdown | None = None
+    """What went wrong with the workstation, where that ended it."""
 
     @property
     def done(self) -> bool:
@@ -53,7 +56,12 @@ _GOAL = {
 
 
 def advance(
-    operation: Operation, state: State, now: datetime, message: str = "", reason: str = ""
+    operation: Operation,
+    state: State,
+    now: datetime,
+    message: str = "",
+    reason: str = "",
+    breakdown: Breakdown | None = None,
 ) -> Operation:
     """The operation once its workstation is in `state`: a stage more, or done, or failed. A done one stays as it is."""
     if operation.done or (operation.stages and operation.stages[-1].state is state):
@@ -67,8 +75,9 @@ def advance(
             stages=stages,
             done_time=now,
             error_code="UNAVAILABLE" if state is State.ERROR else "ABORTED",
-            error_reason=reason.upper() or state,
+            error_reason=breakdown.cause if breakdown else reason.upper() or state,
             error_message=message or f"The workstation is {state} before the {operation.verb} was done.",
+            breakdown=breakdown,
         )
     return replace(operation, stages=(*stages, Stage(state, now)))
 

@@ -75,6 +75,16 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replacements:
+    """How often an instance may be replaced. The platform does it now and then; a program that brings down each
+    instance would have it done for ever, at its user's cost."""
+
+    most: int = 5
+    """The n-th within the window is an ERROR."""
+    within: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     idle_after: timedelta = timedelta(minutes=5)
     stop_timeouts: StopTimeouts = StopTimeouts()
@@ -89,6 +99,9 @@ class Policy:
     caps: Caps = Caps()
     reserves: Reserves = Reserves()
     backoff: Backoff = Backoff()
+    replacements: Replacements = Replacements()
+    orphan_grace: timedelta = timedelta(minutes=10)
+    """So long a service was seen without a record before it is deleted."""
 
     @property
     def lead(self) -> timedelta:

@@ -6,7 +6,7 @@ What `transition` returns is one batch: it is written whole or not at all.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.domain.budget import Reservation, User, book, reserve
+from shared.domain.budget import Reservation, User, book, can_rise, reserve
 from shared.domain.events import Event
 from shared.domain.evolution import evolve
 from shared.domain.facts import Fact
@@ -32,7 +32,7 @@ class Change:
 def transition(before: Workstation, user: User, fact: Fact, policy: Policy) -> Change:
     """What `fact` changes. Raises InvalidTransition where the table has no such row."""
     after = evolve(before, fact, policy)
-    metered, rows = _meter(before, after, fact)
+    metered, rows = _meter(before, after, fact, _usage_after(before, after, fact, user, policy))
     settled, operations = _settle_operations(metered, fact)
     event = _event(before, settled, fact)
     logged = replace(settled, event_seq=event.n, event_hash=event.hash, update_time=fact.time)
@@ -40,23 +40,30 @@ def transition(before: Workstation, user: User, fact: Fact, policy: Policy) -> C
     return Change(workstation=logged, user=budget, event=event, intervals=rows, operations=operations)
 
 
-def _usage_after(after: Workstation, kind: Kind) -> Usage | None:
+def _usage_after(
+    before: Workstation, after: Workstation, fact: Fact, user: User, policy: Policy
+) -> Usage | None:
     """Metered from what was observed: once something may run, it costs until it was seen gone."""
-    if kind is Kind.RELEASED:
+    if fact.kind is Kind.RELEASED:
         return None
     match after.state:
         case State.STARTING | State.RUNNING:
             return Usage.ACTIVE
         case State.IDLE:
             return Usage.IDLE
+        case State.STOPPING | State.DELETING if before.state is State.IDLE:
+            caps = user.caps(policy.caps)
+            rises = can_rise(user, caps, after.id, after.rate.active, fact.time)
+            return Usage.ACTIVE if rises else Usage.IDLE
         case State.STOPPING | State.DELETING | State.ERROR:
-            return Usage.ACTIVE if after.interval else None
+            return after.interval.usage if after.interval else None
         case State.PENDING | State.STOPPED | State.DELETED:
             return None
 
 
-def _meter(before: Workstation, after: Workstation, fact: Fact) -> tuple[Workstation, tuple[Interval, ...]]:
-    usage = _usage_after(after, fact.kind)
+def _meter(
+    before: Workstation, after: Workstation, fact: Fact, usage: Usage | None
+) -> tuple[Workstation, tuple[Interval, ...]]:
     rate = {None: HourlyRate(0), Usage.ACTIVE: after.rate.active, Usage.IDLE: after.rate.idle}[usage]
     present = before.interval
     new_session = after.session_start != before.session_start
@@ -102,6 +109,7 @@ def _event(before: Workstation, after: Workstation, fact: Fact) -> Event:
         actor=fact.origin.actor,
         reason=fact.reason,
         message=fact.message,
+        breakdown=fact.breakdown,
         epoch=after.epoch,
         request_id=fact.origin.request_id,
         cost=session_cost(before, fact),
@@ -121,7 +129,7 @@ def _settle_operations(after: Workstation, fact: Fact) -> tuple[Workstation, tup
     told = tuple(
         operation
         if operation.verb is Verb.WAKE and after.wake_pending
-        else advance(operation, after.state, fact.time, after.message, after.reason or "")
+        else advance(operation, after.state, fact.time, after.message, after.reason or "", after.breakdown)
         for operation in after.operations
     )
     return replace(after, operations=tuple(op for op in told if not op.done)), told

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.domain.breakdown import Breakdown
 from shared.domain.names import Owner, ProjectKey, Uid, WorkstationId
 from shared.domain.operations import Operation
 from shared.domain.policy import Policy, Priority
@@ -100,11 +101,21 @@ class Workstation:
     wake_pending: bool = False
     """Wanted again while it stops: it is woken as soon as it has stopped."""
     failures: int = 0
+    """In a row; a user's own wake, or a healthy hour, begins anew."""
     retry_at: datetime | None = None
+    breakdown: Breakdown | None = None
+    """What went wrong last; kept while it is retried, gone once it runs or somebody begins anew."""
+    failed_time: datetime | None = None
+    """When that was."""
+    replaced_times: tuple[datetime, ...] = ()
+    """When the platform replaced its instance of late; more often than the policy bears is a crash loop."""
     backup: Backup | None = None
     saved_time: datetime | None = None
     """When the workspace was last known to be in the backup, whether it had to be written or not."""
+    at_rest: bool = False
+    """Saved and frozen, and not let loose since: an instance that goes now takes nothing with it."""
     unsaved_changes: bool = False
+    """An instance went with changes that no save holds."""
     interval: OpenInterval | None = None
     operations: tuple[Operation, ...] = ()
     """Those that are not done."""
@@ -140,3 +151,15 @@ class Workstation:
     def has_unsaved_work(self) -> bool:
         """Whether an instance was loaded and its workspace has not been saved since the present state began."""
         return self.boot_id is not None and (self.saved_time is None or self.saved_time < self.state_time)
+
+    @property
+    def may_lose_work(self) -> bool:
+        """Whether an instance that is found gone now has taken changes with it."""
+        if self.boot_id is None or self.at_rest:
+            return False
+        return self.state is State.RUNNING or self.has_unsaved_work
+
+
+def recent_replacements(workstation: Workstation, policy: Policy, now: datetime) -> tuple[datetime, ...]:
+    """Those replacements of its instance that still count."""
+    return tuple(time for time in workstation.replaced_times if now - time < policy.replacements.within)

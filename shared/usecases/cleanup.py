@@ -10,6 +10,7 @@ from shared.domain.errors import DormouseError
 from shared.domain.observed import Scaling, ServiceView
 from shared.domain.states import Reason
 from shared.ports import Clock, ServiceHost
+from shared.usecases.orphans import OrphanReport
 from shared.usecases.sweep import Trouble
 
 
@@ -19,6 +20,8 @@ class CleanupReport:
     services: int = 0
     stopped: list[str] = field(default_factory=list)
     reason: Reason = Reason.OVERDUE
+    orphans: OrphanReport = field(default_factory=OrphanReport)
+    """Of the second, slower half of the pass."""
     troubles: list[Trouble] = field(default_factory=list)
     elapsed: timedelta = timedelta(0)
 

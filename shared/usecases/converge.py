@@ -4,19 +4,21 @@ Requests and the sweep use the same `converge`. It is idempotent and level-trigg
 never waits for the world to change: what cannot be finished now is due again soon.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.actions import Purge
-from shared.domain.errors import NotFound, StaleWrite
+from shared.domain.actions import Purge, failure
+from shared.domain.errors import NotFound, StaleWrite, Unavailable
 from shared.domain.facts import Origin
 from shared.domain.lifecycle import decide
+from shared.domain.lifecycle.starting import is_given_up, unanswered
 from shared.domain.names import WorkstationId
 from shared.domain.workstation import Workstation
 from shared.usecases.deps import Deps
 from shared.usecases.observe import Sight, observe
 from shared.usecases.perform import perform
-from shared.usecases.recording import amend, insist, read
+from shared.usecases.recording import amend, commit, fact_of, insist, read
 
 STEPS = 16
 """More than any path through the states needs; a bound against a quarrel between two deciders."""
@@ -28,7 +30,7 @@ def converge(deps: Deps, id_: WorkstationId, origin: Origin) -> Workstation:
     Raises NotFound; Unavailable where the outside does not answer: whatever was begun is due again.
     """
     for _ in range(STEPS):
-        sight = observe(deps, id_)
+        sight = _observe(deps, id_, origin)
         decision = decide(sight.workstation, sight.observed, deps.policy, sight.now)
         try:
             if decision.action is None:
@@ -40,6 +42,24 @@ def converge(deps: Deps, id_: WorkstationId, origin: Origin) -> Workstation:
             # Something went while it was looked at; whether the record did, the next look tells.
             deps.clock.sleep(0.05 * deps.entropy.jitter())
     return read(deps, id_).workstation.value
+
+
+def _observe(deps: Deps, id_: WorkstationId, origin: Origin) -> Sight:
+    """A start that has had its time is given up also where the platform does not say how far it came."""
+    try:
+        return observe(deps, id_)
+    except Unavailable as outage:
+        _give_up(deps, id_, outage, origin)
+        raise
+
+
+def _give_up(deps: Deps, id_: WorkstationId, outage: Unavailable, origin: Origin) -> None:
+    snapshot = read(deps, id_)
+    if not is_given_up(snapshot.workstation.value, snapshot.now):
+        return
+    given_up = fact_of(failure(unanswered(outage.message)), snapshot.now, origin)
+    with suppress(StaleWrite):
+        commit(deps, snapshot, given_up)
 
 
 def postpone(deps: Deps, id_: WorkstationId, until: datetime) -> None:

@@ -13,6 +13,7 @@ from shared.domain.states import State
 from shared.domain.workstation import Activity, Workstation
 from shared.ports import Address
 from shared.usecases.deps import Deps
+from shared.usecases.observe import recorded_address
 from shared.usecases.recording import amend, insist, read
 
 LASTS = timedelta(minutes=2)
@@ -74,8 +75,5 @@ def release(deps: Deps, held: Claim) -> None:
 
 
 def _claimed(workstation: Workstation) -> Claim:
-    assert workstation.uri
-    assert workstation.service_name
     assert workstation.hold_until
-    address = Address(uri=workstation.uri, service=workstation.service_name, epoch=workstation.epoch)
-    return Claim(id=workstation.id, until=workstation.hold_until, address=address)
+    return Claim(id=workstation.id, until=workstation.hold_until, address=recorded_address(workstation))

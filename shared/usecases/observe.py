@@ -56,7 +56,22 @@ def observe(deps: Deps, id_: WorkstationId) -> Sight:
 
 
 def address_of(workstation: Workstation, service: ServiceView) -> Address:
-    return Address(uri=service.uri, service=service.name, epoch=workstation.epoch)
+    """The agent of the instance that was loaded; before that, of any."""
+    return Address(
+        uri=service.uri, service=service.name, epoch=workstation.epoch, boot_id=workstation.boot_id
+    )
+
+
+def recorded_address(workstation: Workstation) -> Address:
+    """The same, as the record of a started one has it."""
+    assert workstation.uri
+    assert workstation.service_name
+    return Address(
+        uri=workstation.uri,
+        service=workstation.service_name,
+        epoch=workstation.epoch,
+        boot_id=workstation.boot_id,
+    )
 
 
 def _ask(

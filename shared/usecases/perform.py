@@ -21,9 +21,18 @@ from shared.domain.actions import (
     ScaleDown,
     ScaleUp,
     Touch,
+    failure,
 )
+from shared.domain.breakdown import Breakdown, Cause, plain
 from shared.domain.budget import admit, reserve
-from shared.domain.errors import CapReached, DormouseError, FailedPrecondition, StaleWrite, Unavailable
+from shared.domain.errors import (
+    CapReached,
+    DormouseError,
+    FailedPrecondition,
+    OtherInstance,
+    StaleWrite,
+    Unavailable,
+)
 from shared.domain.facts import Fact, Origin
 from shared.domain.observed import ServiceView
 from shared.domain.operations import fail
@@ -32,8 +41,10 @@ from shared.domain.workstation import Activity, Source
 from shared.ports import Quiescence
 from shared.usecases.deps import Deps
 from shared.usecases.observe import Sight, address_of
-from shared.usecases.recording import amend, commit
+from shared.usecases.recording import amend, commit, fact_of
 from shared.usecases.saving import save_workspace
+
+_REFUSED_LOADS = {"NO_SPACE": Cause.DISK_FULL, "BACKUP_CORRUPT": Cause.BACKUP_DAMAGED}
 
 
 def perform(deps: Deps, sight: Sight, action: Action, origin: Origin) -> None:
@@ -65,21 +76,36 @@ def _load(deps: Deps, sight: Sight, _action: Load, origin: Origin) -> None:
     """What the agent refuses now it would refuse again: the start has failed, and the agent knows why."""
     backup = sight.workstation.backup
     grant = deps.backups.download_grant(backup.object_name) if backup else None
+    # Meant for the very instance that was seen: come late, it would fill a later one with older files.
+    seen = sight.observed.agent.boot_id if sight.observed.agent else None
     try:
-        deps.agents.load(address_of(sight.workstation, _seen(sight)), backup, grant)
+        deps.agents.load(replace(address_of(sight.workstation, _seen(sight)), boot_id=seen), backup, grant)
     except FailedPrecondition as refusal:
-        _record(deps, sight, Record(Kind.FAILED, Reason.START_FAILED, refusal.message), origin)
+        _record(deps, sight, failure(_refused_load(refusal)), origin)
+
+
+def _refused_load(refusal: FailedPrecondition) -> Breakdown:
+    cause = _REFUSED_LOADS.get(refusal.metadata.get("agentReason", ""), Cause.LOAD_FAILED)
+    return Breakdown(cause, plain(refusal.message))
 
 
 def _save(deps: Deps, sight: Sight, action: Save, origin: Origin) -> None:
     """A refusal is activity: it calls off a stop that nobody forces."""
-    workstation = sight.workstation
-    reason = workstation.reason or Reason.USER
-    if _quiesce(deps, sight, idle_seconds=None, force=action.force, reason=reason):
-        save_workspace(deps, sight, origin)
-    elif action.force:
-        # Only an empty instance refuses this: the one that was loaded is gone, and what it had not saved with it.
-        amend(deps, sight.snapshot, replace(workstation, boot_id=None, unsaved_changes=True))
+    reason = sight.workstation.reason or Reason.USER
+    try:
+        if _quiesce(deps, sight, idle_seconds=None, force=action.force, reason=reason):
+            save_workspace(deps, sight, origin)
+        elif action.force:
+            # Whoever refuses this is no agent of ours, or an empty one.
+            _lose(deps, sight)
+    except OtherInstance:
+        _lose(deps, sight)
+
+
+def _lose(deps: Deps, sight: Sight) -> None:
+    """The instance that was loaded is gone, and what it had not saved with it: there is nothing to save any more."""
+    lost = sight.workstation.unsaved_changes or sight.workstation.may_lose_work
+    amend(deps, sight.snapshot, replace(sight.workstation, boot_id=None, unsaved_changes=lost))
 
 
 def _rest(deps: Deps, sight: Sight, _action: Rest, origin: Origin) -> None:
@@ -170,12 +196,8 @@ def _refuse(deps: Deps, sight: Sight, refusal: CapReached) -> None:
 
 def _record(deps: Deps, sight: Sight, action: Record, origin: Origin) -> None:
     service, agent = sight.observed.service, sight.observed.agent
-    fact = Fact(
-        kind=action.kind,
-        time=sight.now,
-        origin=origin,
-        reason=action.reason,
-        message=action.message,
+    fact = replace(
+        fact_of(action, sight.now, origin),
         boot_id=agent.boot_id if agent else None,
         uri=service.uri if service else None,
         gone_time=service.gone_time if service else None,

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from shared.domain.actions import Record
 from shared.domain.budget import User, cap_instant
 from shared.domain.errors import NotFound, StaleWrite, Unavailable
-from shared.domain.facts import Fact
+from shared.domain.facts import Fact, Origin
 from shared.domain.names import WorkstationId
 from shared.domain.operations import Operation
 from shared.domain.policy import Policy
@@ -40,6 +41,18 @@ def read(deps: Deps, id_: WorkstationId) -> Snapshot:
     if stored is None:
         raise NotFound("There is no such workstation.", "WORKSTATION_NOT_FOUND")
     return Snapshot(workstation=stored, user=deps.records.user(stored.value.owner), now=deps.clock.now())
+
+
+def fact_of(record: Record, now: datetime, origin: Origin) -> Fact:
+    """What was decided to be written down, as it happened now."""
+    return Fact(
+        kind=record.kind,
+        time=now,
+        origin=origin,
+        reason=record.reason,
+        message=record.message,
+        breakdown=record.breakdown,
+    )
 
 
 def commit(

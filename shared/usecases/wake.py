@@ -3,15 +3,16 @@
 from contextlib import suppress
 from dataclasses import replace
 
+from shared.domain.budget import Reservation
 from shared.domain.errors import DormouseError, FailedPrecondition
 from shared.domain.facts import Fact
 from shared.domain.names import WorkstationId
 from shared.domain.operations import Operation, Verb
 from shared.domain.states import Kind, Reason, State
 from shared.domain.workstation import Activity, Source, Workstation
-from shared.ports import Address
 from shared.usecases.asking import Asker, admitted, ask, settle, with_value
 from shared.usecases.deps import Deps
+from shared.usecases.observe import recorded_address
 from shared.usecases.recording import Snapshot, commit
 from shared.usecases.replace_instance import is_replaced, replacement
 from shared.usecases.requests import remember
@@ -60,35 +61,46 @@ def _make_sure(deps: Deps, asker: Asker, snapshot: Snapshot, operation: Operatio
         settle(deps, asker, with_value(snapshot, touched), operation, done=True)
         return
     request = remember(deps, asker.call, operation)
-    commit(deps, snapshot, replacement(snapshot, asker.origin), operation=operation, request=request)
+    commit(deps, snapshot, replacement(deps, snapshot, asker.origin), operation=operation, request=request)
 
 
 def resume(
     deps: Deps, asker: Asker, snapshot: Snapshot, source: Source, operation: Operation | None
 ) -> Workstation:
-    """IDLE to RUNNING: its price goes up, so it is admitted like a wake; an unspent reservation is kept as it is."""
-    workstation, user = snapshot.workstation.value, snapshot.user.value
-    reservation, held = admitted(deps, snapshot), user.reservations.get(workstation.id)
-    if held and snapshot.now + deps.policy.reserves.minimum <= held.until <= reservation.until:
-        reservation = replace(reservation, until=held.until)
-    fact = Fact(
-        kind=Kind.RESUMED,
-        time=snapshot.now,
-        origin=asker.origin,
-        reason=Reason.USER,
-        activity=Activity(snapshot.now, source),
-        reservation=reservation,
-    )
+    """From IDLE to RUNNING, or, where the platform took the instance away in the meantime, to being loaded anew.
+
+    Either way its price goes up, so it is admitted like a wake; an unspent reservation is kept as it is.
+    """
+    activity = Activity(snapshot.now, source)
+    reservation = _carried_on(deps, snapshot)
+    if is_replaced(deps, snapshot):
+        fact = replacement(deps, snapshot, asker.origin, reservation, activity)
+    else:
+        fact = Fact(
+            kind=Kind.RESUMED,
+            time=snapshot.now,
+            origin=asker.origin,
+            reason=Reason.USER,
+            activity=activity,
+            reservation=reservation,
+        )
     request = remember(deps, asker.call, operation) if operation else None
     resumed = commit(deps, snapshot, fact, operation=operation, request=request)
-    _thaw(deps, resumed)
+    if resumed.state is State.RUNNING:
+        _thaw(deps, resumed)
     return resumed
+
+
+def _carried_on(deps: Deps, snapshot: Snapshot) -> Reservation:
+    """What is admitted now, up to where it was reserved before if that is long enough."""
+    held = snapshot.user.value.reservations.get(snapshot.workstation.value.id)
+    reservation = admitted(deps, snapshot)
+    if held and snapshot.now + deps.policy.reserves.minimum <= held.until <= reservation.until:
+        return replace(reservation, until=held.until)
+    return reservation
 
 
 def _thaw(deps: Deps, workstation: Workstation) -> None:
     """The agent serves again; where it cannot be told now, the next look at it repairs that."""
-    assert workstation.uri
-    assert workstation.service_name
-    address = Address(uri=workstation.uri, service=workstation.service_name, epoch=workstation.epoch)
     with suppress(DormouseError):
-        deps.agents.resume(address)
+        deps.agents.resume(recorded_address(workstation))

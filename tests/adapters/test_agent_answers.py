@@ -33,7 +33,7 @@ class NamedTokens:
 
 @pytest.fixture
 def agents() -> AgentClient:
-    return AgentClient(NamedTokens(), FakeClock(NOW), Patience(look=0.5, control=0.5, transfer=0.5))
+    return AgentClient(NamedTokens(), FakeClock(NOW), Patience(look=10, control=10, transfer=10))
 
 
 @pytest.fixture
@@ -217,6 +217,15 @@ def test_a_load_that_the_agent_cannot_do_has_its_reason(
     wire.will_answer(409, {"reason": "the backup is damaged"})
     with pytest.raises(FailedPrecondition, match="the backup is damaged"):
         load(agents, address)
+
+
+def test_a_refused_load_brings_the_agents_own_word_for_it(
+    agents: AgentClient, address: Address, wire: Any
+) -> None:
+    wire.will_answer(409, {"error": {"message": "it does not fit", "details": [{"reason": "NO_SPACE"}]}})
+    with pytest.raises(FailedPrecondition, match="it does not fit") as raised:
+        load(agents, address)
+    assert raised.value.metadata == {"agentReason": "NO_SPACE"}
 
 
 def test_a_busy_agent_refuses_to_freeze_for_what_it_does_now(

@@ -11,9 +11,9 @@ from shared.adapters.memory.clock import FakeClock
 from shared.adapters.memory.entropy import SeededEntropy
 from shared.adapters.memory.faults import Faults, faulty
 from shared.adapters.memory.services import MemoryServices
+from shared.domain.breakdown import Breakdown, Cause
 from shared.domain.errors import FailedPrecondition, OutcomeUnknown, StaleWrite, Unavailable
-from shared.domain.observed import Breakdown, Busy, Phase, Scaling
-from shared.domain.states import Reason
+from shared.domain.observed import Busy, Phase, Scaling
 from shared.domain.workstation import Backup, Source
 from shared.ports import Address, Saved
 from tests.builders import a_workstation
@@ -128,7 +128,7 @@ def test_a_freeze_without_progress_ends_by_itself(world: World) -> None:
 
 
 def test_a_service_that_broke_down_has_no_agent(world: World) -> None:
-    world.services.break_down(CELL, NAME, Breakdown(Reason.OOM, "Memory limit exceeded"))
+    world.services.break_down(CELL, NAME, Breakdown(Cause.OUT_OF_MEMORY, "Memory limit exceeded"))
     with pytest.raises(Unavailable):
         world.agents.look(world.address, world.clock.now())
 

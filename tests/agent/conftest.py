@@ -101,3 +101,17 @@ def agent(empty: RunningAgent) -> RunningAgent:
     """An agent that is ready, in epoch 1."""
     empty.load()
     return empty
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A workspace that is a tmpfs of 4 MiB."""
+    root = tmp_path / "small"
+    root.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "dormouse-test", root], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.fail(f"this test mounts a tmpfs, which needs root: {mounted.stderr}")
+    yield root
+    subprocess.run(["umount", "-l", root], check=True)

@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 from agent.workspace.extract import Extractor, Limits
-from agent.workspace.failures import ArchiveRefusedError
+from agent.workspace.failures import ArchiveRefusedError, DoesNotFitError
 
 SEED = 20_260
 ARCHIVES = 4_000
@@ -163,6 +163,13 @@ def test_members_and_bytes_are_capped(place):
     with pytest.raises(ArchiveRefusedError, match="more than 10 bytes"):
         extract(place, archive(member("a", content=b"x" * 11)), Limits(total_bytes=10))
     assert not (place / "target" / "a").exists()
+
+
+def test_more_than_the_volume_holds_is_not_called_damaged(place):
+    with pytest.raises(
+        DoesNotFitError, match="need 3 MiB or more, and the workspace holds 2 MiB; take a larger"
+    ):
+        extract(place, archive(member("a", content=bytes(2**21 + 1))), Limits(room=2**21))
 
 
 def hostile_member(numbers):

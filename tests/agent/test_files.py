@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import os
-import subprocess
 import threading
 from urllib.parse import quote
 
@@ -182,20 +181,6 @@ def test_a_reader_never_sees_half_of_a_write(agent):
     assert all(len(content) == 500_000 and len(set(content)) == 1 for content in seen)
 
 
-@pytest.fixture
-def small(start_agent, tmp_path):
-    """A ready agent whose workspace is a tmpfs of 4 MiB in a mount namespace of its own."""
-    root = tmp_path / "small"
-    root.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "dormouse-test", root], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.fail(f"this test mounts a tmpfs, which needs root: {mounted.stderr}")
-    yield root
-    subprocess.run(["umount", "-l", root], check=True)
-
-
 def test_a_full_workspace_is_a_507_and_the_old_file_stays(start_agent, small):
     agent = start_agent(small)
     agent.load()
@@ -203,7 +188,11 @@ def test_a_full_workspace_is_a_507_and_the_old_file_stays(start_agent, small):
 
     answer = agent.http.put("/-/files/kept", content=b"x" * 6_000_000)
 
-    assert (answer.status_code, "full" in answer.json()["error"]["message"]) == (507, True)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["details"][0]["reason"]) == (507, "NO_SPACE")
+    assert error["details"][0]["limitMib"] == 4
+    assert "of 4 MiB are used" in error["message"]
+    assert "larger size" in error["message"]
     assert os.listdir(small) == ["kept"]
     assert (small / "kept").read_text() == "old"
     assert agent.http.get("/-/health").json()["workspace"]["limitBytes"] == 4 * 1024 * 1024

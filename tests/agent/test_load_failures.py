@@ -57,6 +57,30 @@ def test_a_failed_load_leaves_the_workspace_empty_and_says_why(agent, start_agen
     assert fresh.control("load", store.grant("b")).json()["state"] == "READY"
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([5 * 2**20], id="one file larger than the volume"),
+        pytest.param([2**20 - 1] * 4 + [100] * 500, id="many that fill it to the brim"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_with_what_they_need_and_what_there_is(
+    agent, start_agent, store, small, sizes
+):
+    """And not called damaged: with a larger size they are back."""
+    for number, size in enumerate(sizes):
+        (agent.workspace / f"f{number}").write_bytes(bytes(size))
+    save(agent, store)
+    fresh = start_agent(small)
+
+    answer = fresh.control("load", store.grant("b"))
+
+    assert (answer.status_code, answer.json()["error"]["details"]) == (409, [{"reason": "NO_SPACE"}])
+    assert "the workspace holds 4 MiB; take a larger size" in answer.json()["error"]["message"]
+    assert os.listdir(small) == []
+    assert start_agent().control("load", store.grant("b")).json()["state"] == "READY"
+
+
 def test_a_load_never_goes_over_what_is_there(agent, store):
     (agent.workspace / "a").write_text("one")
     save(agent, store)

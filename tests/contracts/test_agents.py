@@ -20,11 +20,11 @@ from shared.adapters.memory.backups import MemoryBackups
 from shared.adapters.memory.clock import FakeClock
 from shared.adapters.memory.services import MemoryServices
 from shared.adapters.system import SystemClock
-from shared.domain.errors import FailedPrecondition, PermissionDenied, Unavailable
+from shared.domain.errors import FailedPrecondition, OtherInstance, PermissionDenied, Unavailable
 from shared.domain.names import Uid, service_name
 from shared.domain.observed import AgentView, Busy, Phase, ServiceView
 from shared.domain.workstation import Source, Workstation
-from shared.ports import Address, Agents, Clock, ServiceHost
+from shared.ports import Address, Agents, Clock, Grant, ServiceHost
 from tests.builders import a_spec, a_workstation
 from tests.emulator_processes import (
     API,
@@ -107,7 +107,8 @@ def guarded_host(start_emulator: Start, identity_emulator: IdentityEmulator) -> 
     """A Cloud Run emulator that lets SWEEP and API in; IMAGE is the agent itself."""
     command = f"env PYTHONPATH={WORKSTATION} DORMOUSE_BIND=127.0.0.1 {sys.executable} -m agent"
     keys = ["--keys", f"{identity_emulator.url}/oauth2/v3/certs", "--invoker", SWEEP, "--invoker", API]
-    arguments = ["--location", REGION, "--image", f"{IMAGE}={command}", "--grace", "1"]
+    arguments = ["--location", REGION, "--runtime", "process"]
+    arguments += ["--image", f"{IMAGE}={command}", "--grace", "1"]
     return f"127.0.0.1:{start_emulator('emulators.cloud_run', *arguments, *keys)}"
 
 
@@ -268,6 +269,26 @@ def test_a_new_run_is_another_boot_and_empty(bench: Bench) -> None:
     view = bench.look(address)
     assert view.boot_id != first
     assert view.phase is Phase.EMPTY
+
+
+def test_a_call_for_another_instance_than_the_one_that_answers_has_no_effect(bench: Bench) -> None:
+    """Nor does its epoch count. The one that is meant does as it is told."""
+    _, address = bench.started()
+    before = bench.look(address)
+    other = replace(address, epoch=9, boot_id="another")
+    calls: list[Callable[[], object]] = [
+        lambda: bench.agents.load(other, None, None),
+        lambda: bench.agents.quiesce(other, idle_seconds=None, force=True, reason="user"),
+        lambda: bench.agents.resume(other),
+        lambda: bench.agents.save(other, Grant(url="https://store.test/object"), None),
+    ]
+    for call in calls:
+        with pytest.raises(OtherInstance):
+            call()
+    after = bench.look(other)
+    assert (after.phase, after.epoch) == (Phase.EMPTY, before.epoch)
+    bench.agents.load(replace(address, boot_id=before.boot_id), None, None)
+    assert bench.look(address).phase is Phase.READY
 
 
 def test_a_stranger_is_turned_away_by_platform_and_agent(

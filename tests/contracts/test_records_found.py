@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.errors import StaleWrite
-from shared.domain.names import Owner, WorkstationId, shard_of, workstation_id
+from shared.domain.names import Owner, Uid, WorkstationId, shard_of, workstation_id
 from shared.domain.states import State
 from shared.ports import Batch, Records, Stored
 from tests.builders import (
@@ -171,3 +171,23 @@ class TestLists:
         create(records, a_workstation())
         found = records.workstations_of(ADA, project=None, limit=9, after=after).items
         assert [workstation.id for workstation in found] == [id_ for id_ in [ID] if id_ > after]
+
+
+class TestLives:
+    def test_records_are_found_by_the_uids_of_their_lives(self, records: Records) -> None:
+        """However many are asked for; DELETED ones too, and those that have none are left out."""
+        uids = [Uid(f"{number:020d}") for number in range(70)]
+        states = [State.RUNNING, State.STOPPED, State.DELETED]
+        for number, uid in enumerate(uids[:65]):
+            create(records, a_workstation(name=f"w{number}", uid=uid, state=states[number % 3]))
+
+        found = records.lives(set(uids))
+
+        assert {uid: life.state for uid, life in found.items()} == {
+            uid: states[number % 3] for number, uid in enumerate(uids[:65])
+        }
+        assert all(life.uid == uid for uid, life in found.items())
+
+    def test_nobody_asked_for_is_nobody_found(self, records: Records) -> None:
+        create(records, a_workstation())
+        assert records.lives(set()) == {}

@@ -179,6 +179,31 @@ def test_it_wakes_again_after_it_was_scaled_down(bench: Bench) -> None:
     assert (view.scaling, view.epoch) == (Scaling.ON, 9)
 
 
+def test_an_orphans_mark_stands_beside_the_others_and_goes_when_it_is_taken_into_use(bench: Bench) -> None:
+    workstation = bench.running()
+    before = bench.settled(name_of(workstation))
+    bench.host.mark_orphan(CELL, before, NOT_AFTER)
+    marked = bench.settled(name_of(workstation))
+    assert (marked.orphan_since, marked.epoch, marked.not_after) == (NOT_AFTER, 7, NOT_AFTER)
+    assert (marked.scaling, marked.uri) == (Scaling.ON, before.uri)
+    assert marked.etag != before.etag
+    bench.host.mark_orphan(CELL, marked, None)
+    assert bench.settled(name_of(workstation)).orphan_since is None
+    bench.host.mark_orphan(CELL, bench.read(name_of(workstation)), NOT_AFTER)
+    bench.host.scale_down(CELL, bench.settled(name_of(workstation)))
+    assert bench.settled(name_of(workstation)).orphan_since == NOT_AFTER
+    bench.host.scale_up(workstation, bench.read(name_of(workstation)).etag)
+    assert bench.read(name_of(workstation)).orphan_since is None
+
+
+def test_what_is_gone_cannot_be_marked(bench: Bench) -> None:
+    view = bench.read(name_of(bench.created()))
+    bench.host.delete(CELL, view)
+    bench.wait(lambda: bench.host.get(CELL, view.name) is None)
+    with pytest.raises(NotFound):
+        bench.host.mark_orphan(CELL, view, NOT_AFTER)
+
+
 def scale_up(host: ServiceHost, workstation: Workstation, read: ServiceView) -> None:
     host.scale_up(replace(workstation, epoch=99), read.etag)
 
@@ -191,7 +216,11 @@ def delete(host: ServiceHost, _workstation: Workstation, read: ServiceView) -> N
     host.delete(CELL, read)
 
 
-@pytest.mark.parametrize("act", [scale_up, scale_down, delete])
+def mark(host: ServiceHost, _workstation: Workstation, read: ServiceView) -> None:
+    host.mark_orphan(CELL, read, NOT_AFTER)
+
+
+@pytest.mark.parametrize("act", [scale_up, scale_down, delete, mark])
 def test_who_read_before_the_last_change_writes_nothing(
     bench: Bench, act: Callable[[ServiceHost, Workstation, ServiceView], None]
 ) -> None:
@@ -237,12 +266,13 @@ def test_all_leaves_out_what_another_deployment_made(cloud_run_host: str) -> Non
     assert workstation.service_name not in {view.name for view in ours.all(CELL)}
 
 
-def test_waking_and_stopping_never_make_a_revision(cloud_run_host: str) -> None:
+def test_waking_marking_and_stopping_never_make_a_revision(cloud_run_host: str) -> None:
     """A new revision is a new instance, and the disk of the old one is lost."""
     bench = Bench(CloudRunServices(lambda: services_client(cloud_run_host), a_blueprint()), eventually)
     workstation = bench.running()
     path = f"projects/{PROJECT}/locations/{REGION}/services/{workstation.service_name}"
     created = services_client(cloud_run_host).get_service(name=path).latest_created_revision
+    bench.host.mark_orphan(CELL, bench.settled(name_of(workstation)), NOT_AFTER)
     bench.host.scale_down(CELL, bench.settled(name_of(workstation)))
     bench.host.scale_up(replace(workstation, epoch=8), bench.settled(name_of(workstation)).etag)
     bench.settled(name_of(workstation))

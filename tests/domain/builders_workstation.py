@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.domain.actions import Decision
+from shared.domain.breakdown import Breakdown, Cause
 from shared.domain.budget import Funds, Reservation, User, save_margin
 from shared.domain.lifecycle import decide
 from shared.domain.names import Owner, Uid, project_key, service_name, workstation_id
-from shared.domain.observed import AgentView, Breakdown, Busy, Observed, Phase, Scaling, ServiceView
+from shared.domain.observed import AgentView, Busy, Observed, Phase, Scaling, ServiceView
 from shared.domain.policy import Policy, Priority
 from shared.domain.rates import Card, rate_for
 from shared.domain.sizes import SIZES
@@ -123,8 +124,17 @@ ENOUGH = Funds(until=NOW + 20 * MINUTE, reason=None)
 """Money that lasts as far as was asked."""
 
 
+CAUSES = {
+    Reason.OOM: Cause.OUT_OF_MEMORY,
+    Reason.CRASH: Cause.PLATFORM_FAILED,
+    Reason.UNHEALTHY: Cause.NO_CAPACITY,
+    Reason.START_FAILED: Cause.EXITED_AT_START,
+}
+"""One cause for each reason that a platform's word can have."""
+
+
 def a_breakdown(reason: Reason) -> Breakdown:
-    return Breakdown(reason, f"The platform says {reason}.")
+    return Breakdown(CAUSES[reason], f"The platform says {reason}.")
 
 
 def decide_on(

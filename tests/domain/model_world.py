@@ -31,13 +31,13 @@ from shared.domain.errors import CapReached
 from shared.domain.events import Event
 from shared.domain.facts import Fact, Origin
 from shared.domain.lifecycle import asks_agent, decide
-from shared.domain.observed import AgentView, Breakdown, Busy, Observed, Phase, Scaling, ServiceView
+from shared.domain.observed import AgentView, Busy, Observed, Phase, Scaling, ServiceView
 from shared.domain.policy import Policy
 from shared.domain.states import Kind, Reason, State
 from shared.domain.transition import transition
 from shared.domain.usage import Interval
 from shared.domain.workstation import Activity, Source, Workstation
-from tests.domain.builders_workstation import OWNER, a_workstation
+from tests.domain.builders_workstation import OWNER, a_breakdown, a_workstation
 
 MOST_STEPS = 14
 HOLD = timedelta(minutes=55)
@@ -114,8 +114,8 @@ class World:
                 return self._touched(activity, attended)
             case Admit(kind, fresh_service):
                 return self.admitted(kind, fresh_service=fresh_service)
-            case Record(kind, reason, message):
-                return self._recorded(kind, reason, message)
+            case Record():
+                return self._recorded(action)
             case Purge():
                 return self
 
@@ -176,9 +176,15 @@ class World:
         rate = self.workstation.rate.active
         return admit(self.user, caps, self.policy.reserves, self.workstation.id, rate, self.now)
 
-    def _recorded(self, kind: Kind, reason: Reason | None, message: str) -> "World":
+    def _recorded(self, record: Record) -> "World":
         gone_time = self.service.gone_time if self.service else None
-        details: dict[str, Any] = {"reason": reason, "message": message, "gone_time": gone_time}
+        kind = record.kind
+        details: dict[str, Any] = {
+            "reason": record.reason,
+            "message": record.message,
+            "breakdown": record.breakdown,
+            "gone_time": gone_time,
+        }
         if kind is Kind.STARTED:
             assert self.agent is not None
             details["boot_id"] = self.agent.boot_id
@@ -261,7 +267,7 @@ class World:
 
     def with_breakdown(self, reason: Reason) -> "World":
         """The platform says why it does not run."""
-        broken = Breakdown(reason, "Broken.")
+        broken = a_breakdown(reason)
         return replace(self, service=replace(self.service, breakdown=broken)) if self.service else self
 
     def with_busy(self, busy: Busy) -> "World":

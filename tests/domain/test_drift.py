@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.actions import Admit, CreateService, DeleteService, Purge, Record, Save, ScaleDown
+from shared.domain.actions import Admit, CreateService, DeleteService, Purge, Record, Save, ScaleDown, failure
 from shared.domain.names import Uid, service_name
 from shared.domain.observed import SETTLE, Scaling, ServiceView
 from shared.domain.states import Kind, Reason, State
@@ -59,9 +59,7 @@ def test_what_the_platform_says_is_wrong_is_the_reason(reason: Reason) -> None:
     workstation = a_workstation()
     broken = a_service(workstation, breakdown=a_breakdown(reason))
 
-    assert decide_on(workstation, service=broken).action == Record(
-        Kind.FAILED, reason, f"The platform says {reason}."
-    )
+    assert decide_on(workstation, service=broken).action == failure(a_breakdown(reason))
 
 
 def test_an_instance_that_the_platform_replaced_is_started_anew() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.breakdown import Breakdown, Cause
 from shared.domain.events import Event, broken_link
 from shared.domain.money import Micros
 from shared.domain.names import Uid
@@ -28,6 +29,7 @@ OTHER: dict[str, Any] = {
     "cost": Micros(99),
     "previous_hash": "0" * 64,
     "hash": "0" * 64,
+    "breakdown": Breakdown(Cause.CRASH_LOOP),
 }
 COVERED = sorted(set(OTHER))
 

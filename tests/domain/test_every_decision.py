@@ -76,7 +76,7 @@ REASONS: dict[Reason, Decision] = {
     Reason.OOM: decide_on(RUNNING, service=a_service(RUNNING, breakdown=a_breakdown(Reason.OOM))),
     Reason.CRASH: decide_on(RUNNING, service=None),
     Reason.UNHEALTHY: decide_on(IDLE, service=a_service(IDLE, breakdown=a_breakdown(Reason.UNHEALTHY))),
-    Reason.START_FAILED: decide_on(a_workstation(State.STARTING, deadline=NOW)),
+    Reason.START_FAILED: decide_on(a_workstation(State.STARTING, deadline=NOW), service=None),
     Reason.OVERDUE: decide_on(RUNNING, service=a_service(RUNNING, Scaling.OFF)),
 }
 GIVEN_BY_OTHERS = {

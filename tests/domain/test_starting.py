@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.actions import CreateService, Load, Record, ScaleUp
+from shared.domain.actions import CreateService, Load, Record, ScaleUp, failure
+from shared.domain.breakdown import Cause
 from shared.domain.errors import InvalidTransition
 from shared.domain.names import Uid
 from shared.domain.observed import Phase, Scaling
@@ -60,7 +61,9 @@ def test_what_the_platform_says_is_wrong_is_what_the_user_reads(
 
     action = decide_on(workstation, service=broken).action
 
-    assert action == Record(Kind.FAILED, reason, f"The platform says {reason}.")
+    assert action == failure(a_breakdown(reason))
+    assert isinstance(action, Record)
+    assert (action.reason, action.message.endswith(f"The platform says {reason}.")) == (reason, True)
 
 
 def test_a_breakdown_that_is_still_being_reconciled_is_not_yet_a_verdict() -> None:
@@ -131,7 +134,30 @@ def test_a_start_has_a_deadline(state: State, awaited: object, left: timedelta, 
         assert action == awaited
     else:
         assert isinstance(action, Record)
-        assert (action.kind, action.reason) == (Kind.FAILED, Reason.START_FAILED)
+        assert action.kind is Kind.FAILED
+
+
+@pytest.mark.parametrize(
+    ("service", "agent", "cause"),
+    [
+        pytest.param(None, None, Cause.PLATFORM_UNAVAILABLE, id="no service"),
+        pytest.param({"epoch": 0}, None, Cause.PLATFORM_UNAVAILABLE, id="a service that was not scaled up"),
+        pytest.param({}, None, Cause.STARTUP_TIMEOUT, id="no answer"),
+        pytest.param({"breakdown": a_breakdown(Reason.OOM)}, None, Cause.OUT_OF_MEMORY, id="a broken one"),
+        pytest.param({}, {"phase": Phase.LOADING}, Cause.LOAD_FAILED, id="files that are still loading"),
+    ],
+)
+def test_a_start_that_is_given_up_says_how_far_it_came(
+    service: dict[str, Any] | None, agent: dict[str, Any] | None, cause: Cause
+) -> None:
+    late = replace(STARTING, deadline=NOW)
+    seen = None if service is None else replace(a_service(late), **service)
+
+    action = decide_on(late, service=seen, agent=agent and an_agent(late, **agent)).action
+
+    assert isinstance(action, Record)
+    assert action.breakdown
+    assert (action.kind, action.breakdown.cause) == (Kind.FAILED, cause)
 
 
 def test_the_deadline_is_the_startup_timeout_from_the_provision_and_anew_from_the_creation() -> None:

@@ -195,7 +195,7 @@ def test_a_frozen_agent_in_a_running_workstation_is_resumed() -> None:
     ],
 )
 def test_stopped_is_recorded_once_no_instance_can_be_left(off_for: timedelta, gone: bool) -> None:
-    stopping = a_stopping()
+    stopping = a_stopping(saved_time=NOW)
 
     decision = decide_on(stopping, service=a_service(stopping, Scaling.OFF, changed_at=NOW - off_for))
 
@@ -212,12 +212,40 @@ def test_a_change_that_is_still_reconciled_has_stopped_nothing() -> None:
 
 
 def test_a_service_that_is_gone_has_stopped() -> None:
-    assert decide_on(a_stopping(), service=None).action == Record(Kind.STOPPED)
+    assert decide_on(a_stopping(saved_time=NOW), service=None).action == Record(Kind.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({}, "Why. It had never been saved, so what was in it is lost.", id="never saved"),
+        pytest.param(
+            {"saved_time": NOW - HOUR},
+            "Why. What changed after the save of 2026-03-10T11:00:00Z is lost.",
+            id="saved long ago",
+        ),
+        pytest.param(
+            {"boot_id": None, "unsaved_changes": True},
+            "Why. It had never been saved, so what was in it is lost.",
+            id="gone before it could be saved",
+        ),
+        pytest.param({"at_rest": True}, "", id="saved at rest"),
+        pytest.param({"saved_time": NOW}, "", id="saved by the stop"),
+        pytest.param({"boot_id": None}, "", id="never loaded"),
+    ],
+)
+def test_what_a_stop_could_not_save_is_said(changes: dict[str, Any], message: str) -> None:
+    stopping = a_stopping(message="Why.", **changes)
+
+    action = decide_on(stopping, service=None).action
+
+    assert isinstance(action, Record)
+    assert action.message == message
 
 
 @pytest.mark.parametrize("reason", [Reason.USER, Reason.DAILY_CAP, Reason.STOP_TIMEOUT])
 def test_the_reason_of_the_stop_stays_readable(reason: Reason) -> None:
-    world = running().later(HOUR).record(Kind.STOP_BEGUN, reason=reason, message="Why.")
+    world = running().later(MINUTE).record(Kind.STOP_BEGUN, reason=reason, message="Why.")
 
     stopped = world.converge().later(SETTLE).converge().workstation
 

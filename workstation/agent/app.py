@@ -5,10 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.control.identity import ControlPlane
-from agent.control.instance import Instance
+from agent.control.instance import BOOT, Instance
 from agent.control.keys import PublishedKeys
 from agent.control.routes import ControlRoutes
 from agent.errors import AgentError, answer_agent_error, answer_unexpected
@@ -20,6 +20,8 @@ from agent.relay.http import HttpRelay
 from agent.relay.websocket import WebSocketRelay
 from agent.settings import Settings
 from agent.terminal.routes import TerminalRoutes
+
+HEADS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
 class Agent:
@@ -33,7 +35,7 @@ class Agent:
         control_plane = ControlPlane(
             settings.service, settings.controllers, PublishedKeys(settings.certs_url)
         )
-        self.app = Starlette(
+        application = Starlette(
             routes=[
                 *HealthRoutes(self.instance).routes(),
                 *ControlRoutes(self.instance, control_plane, self._end_work).routes(),
@@ -44,8 +46,9 @@ class Agent:
             lifespan=self._lifespan,
         )
         # The rest is told apart by its bytes: the router's patterns do not match a path that holds a newline.
-        self.app.router.redirect_slashes = False
-        self.app.router.default = Rest(self.instance)
+        application.router.redirect_slashes = False
+        application.router.default = Rest(self.instance)
+        self.app = Signed(application, self.instance.boot_id)
 
     def shut_down(self) -> None:
         """Take no new requests, close what is open, and ask the user's commands to end."""
@@ -64,6 +67,24 @@ class Agent:
             yield
         finally:
             ticking.cancel()
+
+
+class Signed:
+    """Every answer says which instance it is from: one that does not is the platform's, in our place."""
+
+    def __init__(self, application: ASGIApp, boot_id: str) -> None:
+        self._application = application
+        self._header = (BOOT.encode(), boot_id.encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve as the application does."""
+
+        async def signing(message: Message) -> None:
+            if message["type"] in HEADS:
+                message["headers"] = [*message.get("headers", ()), self._header]
+            await send(message)
+
+        await self._application(scope, receive, signing)
 
 
 class Rest:

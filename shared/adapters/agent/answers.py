@@ -81,8 +81,13 @@ class Upload(Answer, frozen=True):
     unchanged: bool = False
 
 
+class Detail(Answer, frozen=True):
+    reason: str = ""
+
+
 class Failure(Answer, frozen=True):
     message: str = ""
+    details: Sequence[Detail] = ()
 
 
 class Failed(Answer, frozen=True):

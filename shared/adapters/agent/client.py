@@ -12,7 +12,7 @@ import msgspec
 
 from shared.adapters.agent import answers
 from shared.adapters.agent.exchange import Exchange, Reply
-from shared.domain.errors import FailedPrecondition, PermissionDenied, Unavailable
+from shared.domain.errors import FailedPrecondition, OtherInstance, PermissionDenied, Unavailable
 from shared.domain.names import audience
 from shared.domain.observed import AgentView
 from shared.domain.workstation import Backup
@@ -20,6 +20,7 @@ from shared.ports import Address, Clock, Grant, Quiescence, Saved, Tokens
 
 T = TypeVar("T")
 
+_OTHER_INSTANCE = 412
 _REFUSALS = frozenset({400, 409, 413, 422, 507})
 """The agent understood, and trying again unchanged would not help."""
 
@@ -91,17 +92,21 @@ class AgentClient:
 
     def _control(self, address: Address, verb: str, body: object, seconds: float) -> Reply:
         token = self._tokens.token(audience(address.service, address.epoch))
-        return self._exchange.call(
+        reply = self._exchange.call(
             "POST",
             f"{address.uri}/-/{verb}",
             headers={
                 **self._invoker(address),
+                **({"Dormouse-Boot": address.boot_id} if address.boot_id else {}),
                 "Dormouse-Authorization": f"Bearer {token}",
                 "Content-Type": "application/json",
             },
             content=msgspec.json.encode(body),
             seconds=seconds,
         )
+        if reply.status == _OTHER_INSTANCE:
+            raise OtherInstance("The platform has replaced the instance that was meant.", "INSTANCE_REPLACED")
+        return reply
 
     def _invoker(self, address: Address) -> dict[str, str]:
         token = self._tokens.token(address.uri)
@@ -125,7 +130,9 @@ def _accepted(reply: Reply, shape: type[T]) -> T:
         )
     if reply.status in _REFUSALS:
         raise FailedPrecondition(
-            f"The workstation's agent refused ({reply.status}{_because(reply)}).", reason="AGENT_REFUSED"
+            f"The workstation's agent refused ({reply.status}{_because(reply)}).",
+            reason="AGENT_REFUSED",
+            metadata={"agentReason": _reason(reply)},
         )
     # Whatever else it is, a 404 of the platform's included, it is not an agent that can answer.
     raise Unavailable(
@@ -146,12 +153,21 @@ def _decoded(body: bytes, shape: type[T]) -> T:
 
 
 def _because(reply: Reply) -> str:
-    try:
-        failed = msgspec.json.decode(reply.body, type=answers.Failed)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
+    failed = _failed(reply)
     text = answers.cut(failed.error.message or failed.reason)
     return f": {text}" if text else ""
+
+
+def _reason(reply: Reply) -> str:
+    """The agent's word for machines, such as NO_SPACE."""
+    return next((answers.cut(detail.reason) for detail in _failed(reply).error.details), "")
+
+
+def _failed(reply: Reply) -> answers.Failed:
+    try:
+        return msgspec.json.decode(reply.body, type=answers.Failed)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return answers.Failed()
 
 
 def _seconds(text: str) -> timedelta | None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.domain.observed import ServiceView
 from shared.domain.sizes import Size
 from shared.domain.workstation import Workstation
 
 MANAGED_BY = "dormouse"
 EPOCH = "dormouse/epoch"
 NOT_AFTER = "dormouse/not-after"
+ORPHAN_SINCE = "dormouse/orphan-since"
 
 WORKSPACE = "/workspace"
 DEFAULT_CERTS_URL = "https://www.googleapis.com/oauth2/v3/certs"
@@ -29,6 +31,7 @@ UP_MASK = (
     "scaling.min_instance_count",
     "scaling.max_instance_count",
 )
+MARK_MASK = ("annotations",)
 DOWN_MASK = ("scaling.scaling_mode", "scaling.manual_instance_count", "scaling.min_instance_count")
 
 Json = dict[str, Any]
@@ -130,12 +133,21 @@ def scaled_down(name: str, etag: str) -> Json:
     return {"service": {"name": name, "etag": etag, "scaling": OFF}, "update_mask": {"paths": DOWN_MASK}}
 
 
-def marks(epoch: int, not_after: datetime | None) -> dict[str, str]:
+def marked_orphan(name: str, service: ServiceView, since: datetime | None) -> Json:
+    """The UpdateService request that marks one as an orphan, its other marks kept."""
+    annotations = marks(service.epoch, service.not_after, since)
+    marked = {"name": name, "etag": service.etag, "annotations": annotations}
+    return {"service": marked, "update_mask": {"paths": MARK_MASK}}
+
+
+def marks(epoch: int, not_after: datetime | None, orphan_since: datetime | None = None) -> dict[str, str]:
     """Our annotations; the whole map, because a mask cannot name one key."""
-    marked = {EPOCH: str(epoch)}
-    if not_after is not None:
-        marked[NOT_AFTER] = not_after.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return marked
+    times = {NOT_AFTER: not_after, ORPHAN_SINCE: orphan_since}
+    return {EPOCH: str(epoch), **{name: _written(time) for name, time in times.items() if time is not None}}
+
+
+def _written(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def limits(size: Size) -> dict[str, str]:

@@ -5,10 +5,11 @@ a write that is repeated blindly may undo somebody else's.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from shared.adapters.cloud_run.blueprint import Blueprint, scaled_down, scaled_up
+from shared.adapters.cloud_run.blueprint import Blueprint, marked_orphan, scaled_down, scaled_up
 from shared.adapters.cloud_run.view import is_ours, view
 from shared.adapters.refusals import reading, writing
 from shared.domain.errors import AlreadyExists, NotFound
@@ -72,6 +73,10 @@ class CloudRunServices:
         except NotFound:
             return
 
+    def mark_orphan(self, cell: str, service: ServiceView, since: datetime | None) -> None:
+        """Write the mark beside the others, with the etag that `service` was read with."""
+        self._update(service.name, marked_orphan(_path(cell, service.name), service, since))
+
     def all(self, cell: str) -> Iterator[ServiceView]:
         """Every service of this deployment in the cell, a page for each call."""
         request = {"parent": _parent(cell), "page_size": PAGE_SIZE}
@@ -84,7 +89,7 @@ class CloudRunServices:
                     yield view(service)
 
     def _update(self, name: str, request: dict[str, Any]) -> None:
-        with writing(f"scale the service {name}"):
+        with writing(f"change the service {name}"):
             self._client.update_service(request=request, timeout=WRITE_SECONDS, retry=None)
 
     @cached_property

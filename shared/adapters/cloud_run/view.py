@@ -3,20 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.adapters.cloud_run.blueprint import EPOCH, MANAGED_BY, NOT_AFTER
+from shared.adapters.cloud_run.blueprint import EPOCH, MANAGED_BY, NOT_AFTER, ORPHAN_SINCE
+from shared.adapters.cloud_run.breakdowns import breakdown_of, name_of
 from shared.domain.names import Uid
-from shared.domain.observed import Breakdown, Scaling, ServiceView
-from shared.domain.states import Reason
+from shared.domain.observed import Scaling, ServiceView
 
-_REASONS = {
-    "PROGRESS_DEADLINE_EXCEEDED": Reason.UNHEALTHY,
-    "MIN_INSTANCES_NOT_PROVISIONED": Reason.UNHEALTHY,
-    "HEALTH_CHECK_CONTAINER_ERROR": Reason.START_FAILED,
-    "INTERNAL": Reason.CRASH,
-}
-_OUT_OF_MEMORY = ("out of memory", "out-of-memory", "memory limit")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-_MESSAGE_LENGTH = 1000
 
 
 def view(service: Any) -> ServiceView:
@@ -31,7 +23,8 @@ def view(service: Any) -> ServiceView:
         settled=service.observed_generation == service.generation and not service.reconciling,
         changed_at=_changed_at(service),
         uri=service.uri,
-        breakdown=_breakdown(service.terminal_condition),
+        orphan_since=_time(service.annotations.get(ORPHAN_SINCE, "")),
+        breakdown=breakdown_of(service.terminal_condition),
     )
 
 
@@ -48,7 +41,7 @@ def is_ours(service: Any, environment: str) -> bool:
 def _scaling(scaling: Any) -> Scaling:
     # From the mode first: services that scale by themselves report a manual count of 0 as well.
     counts = (scaling.min_instance_count, scaling.max_instance_count)
-    match _name(scaling.scaling_mode):
+    match name_of(scaling.scaling_mode):
         case "AUTOMATIC" if counts == (1, 1):
             return Scaling.ON
         case "MANUAL" if scaling.manual_instance_count == 0:
@@ -60,22 +53,6 @@ def _changed_at(service: Any) -> datetime:
     # The condition need not move when a change keeps its state, so the change itself counts too.
     times = (service.terminal_condition.last_transition_time, service.update_time, service.create_time)
     return max((time.astimezone(UTC) for time in times if time is not None), default=_NEVER)
-
-
-def _breakdown(condition: Any) -> Breakdown | None:
-    if _name(condition.state) != "CONDITION_FAILED":
-        return None
-    message = condition.message[:_MESSAGE_LENGTH]
-    if any(words in message.lower() for words in _OUT_OF_MEMORY):
-        return Breakdown(Reason.OOM, message)
-    names = (_name(condition.reason), _name(condition.revision_reason))
-    reason = next((_REASONS[name] for name in names if name in _REASONS), Reason.START_FAILED)
-    return Breakdown(reason, message)
-
-
-def _name(value: Any) -> str:
-    """An enum's name; a value that is newer than our client library comes as a bare number and has none."""
-    return str(getattr(value, "name", ""))
 
 
 def _epoch(text: str) -> int:

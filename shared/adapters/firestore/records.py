@@ -6,7 +6,7 @@ before anybody is told that the write failed.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -76,6 +76,16 @@ class FirestoreRecords:
         found = self._run(queries.listed(collection, owner, project, limit + 1, after))
         items = [codec.decode_workstation(document.to_dict()) for document in found[:limit]]
         return Page(items, items[-1].id if len(found) > limit else None)
+
+    def lives(self, uids: Collection[Uid]) -> Mapping[Uid, Workstation]:
+        collection, wanted = self._paths.collection(WORKSTATIONS), sorted(uids)
+        found: dict[Uid, Workstation] = {}
+        for start in range(0, len(wanted), queries.MOST_VALUES):
+            some = wanted[start : start + queries.MOST_VALUES]
+            for document in self._run(queries.lives(collection, some)):
+                workstation = codec.decode_workstation(document.to_dict())
+                found[workstation.uid] = workstation
+        return found
 
     def due_workstations(self, now: datetime, limit: int) -> Sequence[WorkstationId]:
         found = self._run(queries.due(self._paths.collection(WORKSTATIONS), now, limit))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from shared.adapters.memory.backups import MemoryBackups
 from shared.adapters.memory.services import MemoryServices
-from shared.domain.errors import FailedPrecondition, PermissionDenied, Unavailable
+from shared.domain.errors import FailedPrecondition, OtherInstance, PermissionDenied, Unavailable
 from shared.domain.observed import AgentView, Busy, Phase
 from shared.domain.workstation import Activity, Backup, Source
 from shared.ports import Address, Clock, Grant, Quiescence, Saved
@@ -156,6 +156,10 @@ class MemoryAgents:
 
     def _fenced(self, address: Address) -> Instance:
         instance = self._reached(address)
+        if address.boot_id not in (None, instance.boot_id):
+            raise OtherInstance(
+                "The platform has replaced the instance that was meant.", reason="INSTANCE_REPLACED"
+            )
         if instance.epoch is not None and address.epoch < instance.epoch:
             raise PermissionDenied(
                 f"Epoch {address.epoch} is over: the workstation is in epoch {instance.epoch}.",

@@ -4,7 +4,7 @@ Values are frozen, so they are kept as they are. A version is the number of the 
 write that changes nothing makes none.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from threading import Lock
@@ -83,6 +83,10 @@ class MemoryRecords:
             found = sorted(filter(wanted, _values(self._workstations.values())), key=lambda each: each.id)
         items = found[:limit]
         return Page(items, items[-1].id if len(found) > limit else None)
+
+    def lives(self, uids: Collection[Uid]) -> Mapping[Uid, Workstation]:
+        with self._lock:
+            return {each.uid: each for each in _values(self._workstations.values()) if each.uid in uids}
 
     def due_workstations(self, now: datetime, limit: int) -> Sequence[WorkstationId]:
         with self._lock:

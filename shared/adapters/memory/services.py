@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.domain.breakdown import Breakdown
 from shared.domain.errors import NotFound, StaleWrite
 from shared.domain.names import Uid
-from shared.domain.observed import Breakdown, Scaling, ServiceView
+from shared.domain.observed import Scaling, ServiceView
 from shared.domain.workstation import Workstation
 from shared.ports import Clock
 
@@ -50,7 +51,9 @@ class MemoryServices:
         service = self._current(workstation.cell, workstation.service_name, etag)
         if service.view.scaling is not Scaling.ON:
             service.run += 1
-        marked = replace(service.view, epoch=workstation.epoch, not_after=workstation.not_after)
+        marked = replace(
+            service.view, epoch=workstation.epoch, not_after=workstation.not_after, orphan_since=None
+        )
         self._accept(service, replace(marked, scaling=Scaling.ON))
 
     def scale_down(self, cell: str, service: ServiceView) -> None:
@@ -63,6 +66,11 @@ class MemoryServices:
         if (cell, service.name) in self._services:
             self._current(cell, service.name, service.etag)
             del self._services[cell, service.name]
+
+    def mark_orphan(self, cell: str, service: ServiceView, since: datetime | None) -> None:
+        """Mark it with a time, or take the mark away."""
+        current = self._current(cell, service.name, service.etag)
+        self._accept(current, replace(current.view, orphan_since=since))
 
     def all(self, cell: str) -> Iterator[ServiceView]:
         """Every service of ours in the cell."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.domain.actions import Decision, Hold, Record, Renew, Rest, Resume, ScaleUp, Touch
+from shared.domain.breakdown import Breakdown, Cause
 from shared.domain.lifecycle.endings import (
     Ending,
     endings,
@@ -13,18 +14,17 @@ from shared.domain.lifecycle.endings import (
     quiet_endings,
     warning_times,
 )
+from shared.domain.lifecycle.replaced import replaced
 from shared.domain.lifecycle.starting import POLL, failed, is_behind
 from shared.domain.observed import AgentView, Busy, Observed, Phase, Scaling
 from shared.domain.policy import Policy
 from shared.domain.states import Kind, Reason, State
 from shared.domain.workstation import Activity, Source, Workstation
 
-REPLACED = Record(Kind.REPLACED, Reason.CRASH, "The platform replaced its instance.")
-
 
 def alive(workstation: Workstation, observed: Observed, policy: Policy, now: datetime) -> Decision:
     """RUNNING and IDLE."""
-    if broken := _broken(workstation, observed):
+    if broken := _broken(workstation, observed, policy, now):
         return broken
     if ending := forced_ending(workstation, observed.funds, policy, now):
         return _stop(ending)
@@ -57,16 +57,16 @@ def _stop(ending: Ending) -> Decision:
     return Decision(Record(Kind.STOP_BEGUN, ending.reason, ending.message), None)
 
 
-def _broken(workstation: Workstation, observed: Observed) -> Decision | None:
+def _broken(workstation: Workstation, observed: Observed, policy: Policy, now: datetime) -> Decision | None:
     service, agent = observed.service, observed.agent
     if service is None:
-        return failed(Reason.CRASH, "Its Cloud Run service is gone.")
+        return failed(Breakdown(Cause.SERVICE_GONE))
     if service.scaling is not Scaling.ON:
         return Decision(Record(Kind.STOP_BEGUN, Reason.OVERDUE, "It was scaled to zero from outside."), None)
     if service.breakdown and service.settled:
-        return failed(service.breakdown.reason, service.breakdown.message)
+        return failed(service.breakdown)
     if agent and agent.boot_id != workstation.boot_id:
-        return Decision(REPLACED, None)
+        return Decision(replaced(workstation, policy, now), None)
     return None
 
 

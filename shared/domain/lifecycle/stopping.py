@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 
 from shared.domain.actions import Admit, Decision, DeleteService, Record, Save, ScaleDown
+from shared.domain.lifecycle.replaced import lost_since
 from shared.domain.lifecycle.starting import POLL
 from shared.domain.observed import SETTLE, Observed, Scaling, ServiceView
 from shared.domain.policy import Policy
 from shared.domain.states import Kind, Reason
+from shared.domain.usage import Usage
 from shared.domain.workstation import Workstation
 
 UNHURRIED = frozenset({Reason.IDLE, Reason.STOP_TIMEOUT})
@@ -17,19 +19,32 @@ def stopping(workstation: Workstation, observed: Observed, now: datetime) -> Dec
     service = observed.service
     forced = workstation.reason not in UNHURRIED
     if service is None or service.is_gone(now):
-        return Decision(Record(Kind.STOPPED), now)
+        return Decision(Record(Kind.STOPPED, message=_last_words(workstation)), now)
     if service.scaling is Scaling.OFF:
         return Decision(None, _settles(service, now))
-    if not forced and workstation.last_activity.time > workstation.state_time:
+    called_off = workstation.last_activity.time > workstation.state_time and not _is_asleep(workstation)
+    if not forced and called_off:
         return Decision(Record(Kind.STOP_CANCELLED), now)
     return _save_first(workstation, now, forced) or Decision(ScaleDown(), now + SETTLE)
 
 
+def _last_words(workstation: Workstation) -> str:
+    """Why it stopped stays as it is; what the stop could not save is added."""
+    if not (workstation.unsaved_changes or workstation.may_lose_work):
+        return ""
+    return f"{workstation.message} {lost_since(workstation)}".strip()
+
+
 def _save_first(workstation: Workstation, now: datetime, force: bool) -> Decision | None:
     """A stop saves first; when its patience, or its money, is at an end, it goes on without."""
-    if not workstation.has_unsaved_work or now >= _save_deadline(workstation):
+    if not workstation.has_unsaved_work or _is_asleep(workstation) or now >= _save_deadline(workstation):
         return None
     return Decision(Save(force), now + POLL)
+
+
+def _is_asleep(workstation: Workstation) -> bool:
+    """It came from IDLE, saved, and there is no money to let it loose again, be it to be looked at once more."""
+    return workstation.interval is not None and workstation.interval.usage is Usage.IDLE
 
 
 def _save_deadline(workstation: Workstation) -> datetime:

@@ -1,11 +1,12 @@
 """An agent that lets nobody in, while the record says RUNNING: the gateway opens it, and the client notices nothing."""
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from shared.domain.names import WorkstationId
 from shared.domain.states import State
 from tests.agent.driver import eventually
-from tests.functions.gateway.deployment import Deploy, Deployment
+from tests.functions.gateway.deployment import Deploy, Deployment, Served
 
 FORCED = {"idleSeconds": None, "force": True, "reason": "idle"}
 
@@ -76,6 +77,40 @@ def test_a_replaced_instance_is_loaded_before_it_serves(deploy: Deploy) -> None:
     assert after.epoch == before.epoch + 1
     assert after.boot_id != before.boot_id
     assert deployment.kinds(id_)[-2:] == ["replaced", "started"]
+
+
+def test_an_instance_that_the_record_does_not_know_is_not_spoken_to(deploy: Deploy) -> None:
+    """It may be loaded, but with what? Only what the record was told of serves."""
+    deployment = deploy()
+    id_ = deployment.provision()
+    deployment.amend(id_, boot_id="the-one-before")
+    assert deployment.call("GET", id_, "/-/exec").status_code == 200
+    assert deployment.record(id_).boot_id == deployment.agent(id_, "/-/health")["bootId"]
+    assert deployment.kinds(id_)[-2:] == ["replaced", "started"]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_what_the_platform_says_in_its_place_is_told_as_ours(deploy: Deploy, status: int) -> None:
+    """Its own text says nothing to a client's program; no agent has signed it."""
+    deployment = deploy()
+    id_ = deployment.provision()
+    found = deployment.record(id_)
+    deployment.platform.kill(str(found.service_name))
+    port = int(str(found.uri).rpartition(":")[2])
+
+    async def front(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"no available instance"})
+
+    served = Served(front, port, lifespan="off")
+    try:
+        answer = deployment.call("GET", id_, "/-/files/a")
+    finally:
+        served.stop()
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    detail = answer.json()["error"]["details"][0]
+    assert (detail["reason"], detail["metadata"]["platformStatus"]) == ("CONNECTION_BROKE", str(status))
 
 
 def test_a_gate_that_stays_closed_is_told_in_time(deploy: Deploy) -> None:

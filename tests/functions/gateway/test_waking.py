@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.breakdown import Breakdown, Cause
+from shared.domain.catalog import Wish
 from shared.domain.errors import Unavailable
-from shared.domain.observed import Breakdown
-from shared.domain.states import Reason, State
-from shared.usecases import stop
+from shared.domain.states import State
+from shared.usecases import provision, stop
 from tests.agent.driver import eventually
 from tests.functions.gateway.deployment import Deploy, Deployment
 
@@ -101,42 +102,98 @@ def test_a_probe_wakes_nothing(deploy: Deploy) -> None:
 
 @pytest.mark.mission("WAKE-08", "CONF-15")
 def test_past_the_startup_timeout_it_says_what_is_missing(deploy: Deploy) -> None:
-    """503 with Retry-After; the start goes on."""
+    """503 with Retry-After; the start goes on, or is given up in the same moment."""
     deployment = deploy(CONTAINER_STARTUP_TIMEOUT="2")
-    id_ = deployment.provision()
-    deployment.stop(id_)
-    deployment.platform.settle_after = timedelta(hours=1)
     deployment.platform.start = lambda _name: None  # type: ignore[method-assign]
-    begun = time.monotonic()
+    wish = Wish(project="demo", name="main")
+    id_ = provision.provision(deployment.deps, deployment.asker(), wish).workstation
     answer = look(deployment, id_)
-    assert 1.5 < time.monotonic() - begun < 6
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     info = error_info(answer)
-    assert info["reason"] == "NOT_READY"
-    assert info["state"] in ("STARTING", "ERROR")
-    assert info["stages"]
+    assert (info["state"], info["reason"]) in (("STARTING", "NOT_READY"), ("ERROR", "STARTUP_TIMEOUT"))
+    assert info.get("stages") or info["retryTime"]
+
+
+BROKEN = Breakdown(
+    Cause.OUT_OF_MEMORY, "Memory limit of 512 MiB exceeded.", ("loading the model", "MemoryError")
+)
+
+
+def breaks_down(deployment: Deployment, id_, monkeypatch) -> None:
+    """From now on each start of it is one too many for its memory."""
+    found = deployment.record(id_)
+
+    def start(name: str) -> None:
+        deployment.platform.starts.append(name)
+        deployment.platform.break_down(found.cell, name, BROKEN)
+
+    monkeypatch.setattr(deployment.platform, "start", start)
 
 
 @pytest.mark.mission("WAKE-07")
-def test_a_start_that_fails_is_not_tried_again_by_the_same_request(deploy: Deploy) -> None:
-    """And the client is told why at once, not after the whole timeout."""
+def test_a_start_that_fails_is_told_at_once_and_not_tried_again_by_who_asks(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tab that asks every second starts nothing: what broke is tried again in its own time."""
     deployment = deploy()
     id_ = deployment.provision()
     deployment.stop(id_)
-    found = deployment.record(id_)
-    name = str(found.service_name)
-    original = deployment.platform.start
-
-    def start(_name: str) -> None:
-        deployment.platform.break_down(found.cell, name, Breakdown(Reason.OOM, "It ran out of memory."))
-
-    deployment.platform.start = start  # type: ignore[method-assign]
-    answer = look(deployment, id_)
-    deployment.platform.start = original  # type: ignore[method-assign]
-    assert answer.status_code == 503
-    assert "ran out of memory" in answer.json()["error"]["message"]
+    breaks_down(deployment, id_, monkeypatch)
+    before = len(deployment.platform.starts)
+    answers = [look(deployment, id_) for _ in range(5)]
+    assert {answer.status_code for answer in answers} == {503}
     assert deployment.kinds(id_).count("woken") == 1
+    assert len(deployment.platform.starts) == before + 1
+
+
+def test_a_broken_one_says_why_what_to_do_and_when_it_is_tried_again(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = deploy()
+    id_ = deployment.provision()
+    deployment.stop(id_)
+    breaks_down(deployment, id_, monkeypatch)
+    answer = look(deployment, id_)
+    info, error = error_info(answer), answer.json()["error"]
+    told = {detail["@type"].rsplit(".", 1)[1]: detail for detail in error["details"]}
+    assert (answer.status_code, error["status"]) == (503, "UNAVAILABLE")
+    assert (info["reason"], info["because"], info["failures"]) == ("OUT_OF_MEMORY", "oom", "1")
+    assert "Memory limit of 512 MiB exceeded." in error["message"]
+    assert info["retryTime"] in error["message"]
+    assert "larger size" in told["LocalizedMessage"]["message"]
+    assert told["DebugInfo"]["stackEntries"] == ["loading the model", "MemoryError"]
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert deployment.call("GET", id_, "/-/health").status_code == 503
+
+
+def test_a_broken_one_whose_time_has_come_is_tried_again_by_a_request(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = deploy()
+    id_ = deployment.provision()
+    deployment.stop(id_)
+    with monkeypatch.context() as patch:
+        breaks_down(deployment, id_, patch)
+        assert look(deployment, id_).status_code == 503
+    deployment.clock.ahead += timedelta(minutes=2)
+    assert look(deployment, id_).status_code == 200
+    assert deployment.record(id_).breakdown is None
+
+
+def test_one_that_waits_for_its_user_names_the_call_that_wakes_it(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = deploy()
+    id_ = deployment.provision()
+    deployment.stop(id_)
+    breaks_down(deployment, id_, monkeypatch)
+    look(deployment, id_)
+    deployment.amend(id_, retry_at=None, failures=6)
+    answer = look(deployment, id_)
+    assert answer.status_code == 503
+    assert f"POST /v1/workstations/{id_}:wake" in answer.json()["error"]["message"]
+    assert int(answer.headers["retry-after"]) == 1800
 
 
 def test_at_the_cap_it_says_what_is_spent_and_when_it_resets(deploy: Deploy) -> None:

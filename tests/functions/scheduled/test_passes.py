@@ -1,12 +1,17 @@
 """The sweep and the cleanup as Cloud Scheduler calls them, and as nobody else may."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from functions.scheduled import cleanup_application, sweep_application
+from shared.domain.errors import Unavailable
+from shared.domain.names import Uid
+from shared.domain.observed import Scaling, ServiceView
 from shared.domain.states import State
 from tests.functions.api.conftest import ENVIRON, app_over
 from tests.usecases.conftest import World
@@ -81,3 +86,59 @@ def test_a_cleanup_names_what_it_stopped(world: World) -> None:
 
     assert report["stopped"] == [world.get(id_).service_name]
     assert report["reason"] == "overdue"
+
+
+def test_a_cleanup_counts_the_orphans_that_it_saw(world: World) -> None:
+    stray(world)
+    app = app_over(world)
+    with TestClient(cleanup_application(lambda: app)) as client:
+        first = client.post("/", headers=SCHEDULER).json()
+        world.clock.advance(world.policy.orphan_grace)
+        second = client.post("/", headers=SCHEDULER).json()
+
+    assert (first["orphans"]["marked"], first["orphans"]["deleted"]) == (["stray"], [])
+    assert (second["orphans"]["deleted"], second["orphans"]["reason"]) == (["stray"], "orphan")
+    assert first["troubles"] == second["troubles"] == []
+
+
+def test_a_stray_one_that_runs_without_leave_is_stopped_at_once(world: World) -> None:
+    """And deleted in its turn."""
+    stray(world, scaling=Scaling.ON, not_after=None)
+    app = app_over(world)
+    with TestClient(cleanup_application(lambda: app)) as client:
+        report = client.post("/", headers=SCHEDULER).json()
+
+    assert (report["stopped"], report["orphans"]["marked"]) == (["stray"], ["stray"])
+
+
+def test_without_the_database_what_is_overdue_is_stopped_and_no_orphan_is_touched(world: World) -> None:
+    id_ = world.provision()
+    stray(world)
+    world.clock.advance(timedelta(hours=1))
+
+    def dead(_uids: object) -> None:
+        raise Unavailable("The database is gone.")
+
+    world.records.lives = dead
+    app = app_over(world)
+    with TestClient(cleanup_application(lambda: app)) as client:
+        report = client.post("/", headers=SCHEDULER).json()
+
+    assert report["stopped"] == [world.get(id_).service_name]
+    assert (report["orphans"]["seen"], report["troubles"][0]["message"]) == ([], "The database is gone.")
+
+
+def stray(world: World, **changes: Any) -> None:
+    """A service of ours at MANUAL 0 that has no record."""
+    view = ServiceView(
+        name="stray",
+        etag='"stray"',
+        uid=Uid("straystraystraystray"),
+        epoch=1,
+        not_after=world.clock.now() + timedelta(days=1),
+        scaling=Scaling.OFF,
+        settled=True,
+        changed_at=world.clock.now(),
+        uri="https://stray.memory.test",
+    )
+    world.services.put("demo/here", replace(view, **changes))

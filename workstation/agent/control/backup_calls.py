@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import AgentError
 from agent.fields import Fields
-from agent.files.routes import FULL
 from agent.workspace.failures import WorkspaceError
 from agent.workspace.grants import Backup, Grant
 
@@ -58,8 +57,6 @@ def explain_failure(error: WorkspaceError | OSError, what: str) -> AgentError:
     why = str(error)
     if isinstance(error, OSError):
         why = error.strerror or why
-        if error.errno in FULL:
-            reason, why = "NO_SPACE", "it does not fit; take a larger size"
     message = f"the workspace could not be {what}: {why}"
     code = 503 if getattr(error, "temporary", False) else 409
     headers = {"Retry-After": "5"} if code == 503 else None

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from agent import clock
@@ -13,6 +14,10 @@ from agent.relay.connections import Connections
 from agent.settings import Settings
 from agent.workspace.workspace import Workspace
 
+BOOT = "dormouse-boot"
+"""By this header a call says which instance it is for, and an answer which one it is from."""
+REPLACED = "REPLACED"
+"""The gate of an instance that another one was meant by."""
 SERVICE_RESTART = 1012  # the close code that tells a WebSocket client to come back
 WAITING = {
     State.EMPTY: "the workspace is not loaded yet",
@@ -60,10 +65,16 @@ class Instance:
         """Return the seconds since the agent started, frozen ones included."""
         return clock.monotonic() - self._started
 
-    def admit(self) -> None:
-        """Raise a 503 unless users may come in now."""
+    def is_meant(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the control plane or the gateway, where they name an instance, name this one."""
+        return headers.get(BOOT, self.boot_id) == self.boot_id
+
+    def admit(self, headers: Mapping[str, str]) -> None:
+        """Raise a 503 unless users may come in now, and this is the instance that they were sent to."""
         if self.stopping:
             raise not_now("the instance is shutting down")
+        if not self.is_meant(headers):
+            raise not_now("the platform has replaced the instance; try again in a moment", gate=REPLACED)
         if self.state is not State.READY:
             raise not_now(f"{WAITING[self.state]}; try again in a moment", gate=self.state)
 

@@ -52,6 +52,8 @@ class ControlRoutes:
     def _fenced(self, call: Call) -> Call:
         async def fenced(request: Request) -> Response:
             epoch = await self._control_plane.epoch(request.headers.get("dormouse-authorization"))
+            if not self._instance.is_meant(request.headers):
+                raise AgentError(412, "another instance of this workstation was meant; it is gone")
             gate = self._instance.gate
             if not gate.accept(epoch):
                 raise AgentError(403, f"epoch {epoch} is over: this workstation is in epoch {gate.epoch}")

@@ -44,12 +44,12 @@ class ExecutionRoutes:
             execution.end()
 
     async def _start(self, request: Request) -> Response:
-        self._instance.admit()
+        self._instance.admit(request.headers)
         with in_flight(self._instance, Source.EXEC):
             settings = self._instance.settings
             fields = await read_fields(request)
             command = read_command(fields, settings.workspace, settings.user_environment)
-            self._instance.admit()
+            self._instance.admit(request.headers)
             execution = Execution(command, lambda: self._instance.thawed)
             await self._run(execution)
         return _stream(execution)
@@ -84,13 +84,13 @@ class ExecutionRoutes:
         for oldest in ended[:-MOST_ENDED]:
             del self._executions[oldest]
 
-    async def _list(self, _request: Request) -> Response:
-        self._instance.admit()
+    async def _list(self, request: Request) -> Response:
+        self._instance.admit(request.headers)
         self._instance.touch(Source.EXEC)
         return JSONResponse({"executions": [one.describe() for one in self._executions.values()]})
 
     async def _reattach(self, request: Request) -> Response:
-        self._instance.admit()
+        self._instance.admit(request.headers)
         self._instance.touch(Source.EXEC)
         execution = self._executions.get(request.path_params["id"])
         if execution is None:

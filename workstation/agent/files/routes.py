@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from email.utils import format_datetime
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,10 +20,10 @@ from agent.files.beneath import LinkRefusedError, PathRefusedError
 from agent.files.store import OpenFile, Upload, look, remove
 from agent.relay.http import in_flight
 from agent.threads import in_thread
+from agent.workspace.failures import FULL, mebibytes
 
 PREFIX = b"/-/files/"
 PIECE = 256 * 1024
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FileRoutes:
@@ -40,13 +42,13 @@ class FileRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; raises AgentError."""
         request = Request(scope, receive)
-        self._instance.admit()
+        self._instance.admit(request.headers)
         call = self._calls.get(request.method)
         if call is None:
             allowed = {"Allow": ", ".join(self._calls)}
             raise AgentError(405, "files know GET, HEAD, PUT and DELETE", headers=allowed)
         path = _path(request)
-        with in_flight(self._instance, Source.FILE), explained(path):
+        with in_flight(self._instance, Source.FILE), explained(path, self._root):
             answer = await call(request, path)
         await answer(scope, receive, send)
 
@@ -104,7 +106,7 @@ class FileRoutes:
 
 
 @contextlib.contextmanager
-def explained(path: bytes) -> Iterator[None]:
+def explained(path: bytes, root: Path) -> Iterator[None]:
     """Turn what the file system refuses into an answer that says what to do."""
     name = path.decode("utf-8", "replace")
     try:
@@ -117,20 +119,29 @@ def explained(path: bytes) -> Iterator[None]:
         message = f"{name!r} is a directory; only DELETE with ?recursive=true takes a directory"
         raise AgentError(409, message) from error
     except OSError as error:
-        raise _explain(error, name) from error
+        raise _explain(error, name, root) from error
 
 
-def _explain(error: OSError, name: str) -> AgentError:
+def _explain(error: OSError, name: str, root: Path) -> AgentError:
     if error.errno == errno.ENOENT:
         return AgentError(404, f"{name!r} does not exist in the workspace")
     if error.errno in FULL:
-        message = f"the workspace is full; {name!r} is unchanged. Remove something, or take a larger size"
-        return AgentError(507, message)
+        return _full(name, root)
     if error.errno in (errno.EACCES, errno.EPERM):
         return AgentError(403, f"{name!r} cannot be reached with its present permissions")
     if error.errno in (errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO):
         return AgentError(400, f"{name!r} is not a usable path: {error.strerror}")
     return AgentError(500, f"{name!r}: the file system failed: {error.strerror}")
+
+
+def _full(name: str, root: Path) -> AgentError:
+    disk = shutil.disk_usage(root)
+    used, limit = mebibytes(disk.used), mebibytes(disk.total)
+    message = (
+        f"the workspace is full, {used} of {limit} MiB are used; {name!r} is unchanged. "
+        "Remove something, or take a larger size"
+    )
+    return AgentError(507, message, [{"reason": "NO_SPACE", "usedMib": used, "limitMib": limit}])
 
 
 def _path(request: Request) -> bytes:

@@ -77,7 +77,7 @@ class HttpRelay:
                 await refusal.response()(scope, receive, send)
 
     async def _relay(self, request: Request, send: Send) -> None:
-        self._instance.admit()
+        self._instance.admit(request.headers)
         port = target_port(request, self._instance.settings)
         with self._instance.connections.held(), in_flight(self._instance, Source.REQUEST) as counted:
             await self._exchange(request, send, port, counted)

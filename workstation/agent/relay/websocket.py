@@ -27,7 +27,7 @@ class WebSocketRelay:
                 raise AgentError(
                     404, f"the agent has no {scope['path']}; paths that begin with /-/ are its own"
                 )
-            self._instance.admit()
+            self._instance.admit(client.headers)
             with self._instance.connections.held():
                 await self._relay(client)
         except AgentError as error:

@@ -46,7 +46,7 @@ class TerminalRoutes:
 
     async def _attach(self, client: WebSocket) -> None:
         try:
-            self._instance.admit()
+            self._instance.admit(client.headers)
             query = _query(client)
             terminal = await self._terminal(query)
             terminal.clients.close_all()

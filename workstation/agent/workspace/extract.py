@@ -10,10 +10,11 @@ There is no cap on the ratio of compression, which an honest file of zeros excee
 import contextlib
 import os
 import stat
+import sys
 from dataclasses import dataclass
 
 from agent.files.beneath import PathRefusedError, directory, open_file
-from agent.workspace.failures import ArchiveRefusedError
+from agent.workspace.failures import ArchiveRefusedError, DoesNotFitError
 from agent.workspace.members import BLOCK, Member, Reader, read_exactly, read_members
 from agent.workspace.walk import DEEPEST, LONGEST_PATH
 
@@ -26,6 +27,7 @@ class Limits:
 
     members: int = 2_000_000
     total_bytes: int = 64 * 1024**3
+    room: int = sys.maxsize
 
 
 class Extractor:
@@ -63,6 +65,8 @@ class Extractor:
             raise ArchiveRefusedError(f"it holds more than {self._limits.members} members")
         if self.total_bytes > self._limits.total_bytes:
             raise ArchiveRefusedError(f"it holds more than {self._limits.total_bytes} bytes")
+        if self.total_bytes > self._limits.room:
+            raise DoesNotFitError(self.total_bytes, self._limits.room)
         if len(member.names) > DEEPEST or sum(map(len, member.names)) > LONGEST_PATH:
             raise ArchiveRefusedError("a path in it is too deep or too long")
 

@@ -1,5 +1,15 @@
 """Why can a save or a load fail? Each failure has a reason that a program can act on."""
 
+import errno
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a file system answers when something does not fit."""
+
+
+def mebibytes(size: int) -> int:
+    """Return whole MiB, rounded up, as people read them."""
+    return -(-size // 2**20)
+
 
 class WorkspaceError(Exception):
     """A save or a load that failed; `temporary` ones may work when they are repeated with the same grant."""
@@ -12,6 +22,18 @@ class ArchiveRefusedError(WorkspaceError):
     """The archive is damaged or holds something that a backup of ours never holds."""
 
     reason = "BACKUP_CORRUPT"
+
+
+class DoesNotFitError(WorkspaceError):
+    """The files need more room than there is."""
+
+    reason = "NO_SPACE"
+
+    def __init__(self, needed: int, room: int) -> None:
+        super().__init__(
+            f"its files need {mebibytes(needed)} MiB or more, and the workspace holds {mebibytes(room)} MiB; "
+            "take a larger size"
+        )
 
 
 class NotEmptyError(WorkspaceError):

@@ -13,7 +13,7 @@ import zstandard
 
 from agent.files.beneath import ROOT, remove_tree
 from agent.workspace.extract import Extractor, Limits
-from agent.workspace.failures import ArchiveRefusedError, NotEmptyError
+from agent.workspace.failures import FULL, ArchiveRefusedError, DoesNotFitError, NotEmptyError
 from agent.workspace.grants import Backup
 from agent.workspace.save import Saved
 from agent.workspace.signature import read_signature
@@ -55,12 +55,16 @@ def _stage(root: int, backup: Backup, limits: Limits) -> Extractor:
     name = STAGING_PREFIX + secrets.token_hex(8).encode()
     os.mkdir(name, 0o700, dir_fd=root)
     staging = os.open(name, ROOT, dir_fd=root)
+    extractor = Extractor(staging, limits)
     try:
-        extractor = Extractor(staging, limits)
         _extract_verified(extractor, backup)
         extractor.finish()
         _move_up(staging, root)
         return extractor
+    except OSError as error:
+        if error.errno in FULL:
+            raise DoesNotFitError(extractor.total_bytes, limits.room) from error
+        raise
     finally:
         os.close(staging)
 
@@ -100,4 +104,4 @@ def _remove_staging(root: int) -> None:
 
 def _limits(root: Path) -> Limits:
     """Return limits that never exceed what the volume can hold."""
-    return Limits(total_bytes=min(Limits().total_bytes, shutil.disk_usage(root).total))
+    return Limits(room=shutil.disk_usage(root).total)
