@@ -16,11 +16,12 @@ from typing import Any, Self
 from emulators.stack import stack_file
 from emulators.stack.auth import DEMO_USERS, User, find_firebase, id_token, user
 from emulators.stack.component import Component, StackError
-from emulators.stack.components import components, wanted
+from emulators.stack.components import components, refuse_missing, wanted
 from emulators.stack.description import describe, endpoints
 from emulators.stack.kept_state import KeptState
 from emulators.stack.options import Addresses, Options
 from emulators.stack.ports import DEFAULTS, PortTaken, choose
+from emulators.stack.runtime import Runtime, choose_runtime
 from emulators.stack.supervisor import Supervisor
 
 # ID tokens live for an hour; the ones in the stack file are always good for half of that.
@@ -43,6 +44,7 @@ class LocalCloud:
         self._refresh: asyncio.Task[None] | None = None
         self._tokens: dict[User, str] = {}
         self._auth: str | None = None
+        self._runtime: Runtime | None = None
         self._started = datetime.now(UTC)
 
     @property
@@ -91,6 +93,7 @@ class LocalCloud:
         """What the stack file says, now."""
         content = describe(self.addresses, self.components, self.pids, self._tokens)
         return content | {
+            "runtime": self._runtime.name if self._runtime else None,
             "authEmulator": self._auth is not None,
             "minuteSeconds": self.options.minute_seconds,
             "startTime": self._started.isoformat(),
@@ -106,6 +109,8 @@ class LocalCloud:
 
     def _prepare(self) -> None:
         options, names = self.options, wanted(self.options.only)
+        refuse_missing(names)
+        self._runtime = choose_runtime(options, self._say) if "cloud_run" in names else None
         with_records = options.ephemeral or "firestore" in names
         imported = self._kept.open(self._say, options.ephemeral) if with_records else None
         try:
@@ -115,7 +120,7 @@ class LocalCloud:
         self.addresses = Addresses(ports)
         firebase = find_firebase() if "auth" in names else None
         self._auth = self.addresses.url("auth") if firebase else None
-        self.components = components(options, self.addresses, imported, firebase, self._say)
+        self.components = components(options, self.addresses, imported, firebase, self._runtime, self._say)
 
     def _take_lock(self) -> None:
         self.options.state.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,8 @@ from emulators.stack.component import Component, StackError
 from emulators.stack.firestore import firestore_component
 from emulators.stack.kept_state import KeptState
 from emulators.stack.options import Addresses, Options
-from tools.template import Template, build, known
-from tools.venv import ROOT, SetupFailed
+from emulators.stack.runtime import Runtime
+from tools.venv import ROOT
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "firestore": (),
@@ -49,11 +49,11 @@ def components(
     addresses: Addresses,
     imported: Path | None,
     firebase: Path | None,
+    runtime: Runtime | None,
     say: Callable[[str], None],
 ) -> list[Component]:
-    """The components that were asked for, in the order of the table; raises StackError when one cannot start."""
+    """The components that were asked for, in the order of the table; without a runtime, those that need none."""
     names = wanted(options.only)
-    _refuse_missing(names)
     makers: dict[str, Callable[[], Component]] = {
         "firestore": partial(firestore_component, options, addresses, imported, say),
         "identity": partial(google_cloud.identity, options, addresses),
@@ -62,24 +62,17 @@ def components(
     }
     if firebase is not None:
         makers["auth"] = partial(google_cloud.auth, options, addresses, firebase)
-    if "cloud_run" in names:
-        template = _template()
+    if runtime is not None:
         key = KeptState(options.state).page_token_key()
-        makers["cloud_run"] = partial(google_cloud.cloud_run, options, addresses, known())
+        makers["cloud_run"] = partial(google_cloud.cloud_run, options, addresses, runtime)
         for name in product.FUNCTIONS:
-            makers[name] = partial(product.function, name, options, addresses, template, key)
-        makers["gateway"] = partial(product.gateway, options, addresses, template, key)
+            makers[name] = partial(product.function, name, options, addresses, runtime.images, key)
+        makers["gateway"] = partial(product.gateway, options, addresses, runtime.images, key)
     return [replace(make(), after=NEEDS[name]) for name, make in makers.items() if name in names]
 
 
-def _template() -> Template:
-    try:
-        return build()
-    except SetupFailed as failure:
-        raise StackError(f"The python workstation template cannot be built. {failure}") from failure
-
-
-def _refuse_missing(names: frozenset[str]) -> None:
+def refuse_missing(names: frozenset[str]) -> None:
+    """Raises StackError when this checkout lacks what one of them is made of."""
     missing = []
     for name, source in _SOURCES.items():
         path = ROOT / source

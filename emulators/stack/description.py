@@ -43,7 +43,6 @@ def describe(
     return {
         "project": PROJECT,
         "region": REGION,
-        "runtime": "process",
         "endpoints": endpoints(addresses),
         "metadata": {name: addresses.url(f"metadata_{name}") for name in ACCOUNTS},
         "environment": endpoint_variables(addresses),

@@ -2,13 +2,12 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from emulators.stack.auth import node_environment, write_configuration
 from emulators.stack.component import Component
 from emulators.stack.options import ACCOUNTS, PROJECT, REGION, Addresses, Options, account
-from tools.template import Template
+from emulators.stack.runtime import Runtime
 from tools.venv import ROOT
 
 BACKUP_BUCKET = f"{PROJECT}-backups"
@@ -17,7 +16,7 @@ INVOKERS = ("gateway", "api", "sweep", "cleanup")
 
 def ambient() -> dict[str, str]:
     """The little that every process gets of this one's environment; no proxy, no credential, no user setting."""
-    kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DOCKER_HOST")
     variables = {name: os.environ[name] for name in kept if name in os.environ}
     return variables | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
@@ -54,19 +53,28 @@ def cloud_storage(options: Options, addresses: Addresses) -> Component:
     return _emulator("cloud_storage", options, addresses, arguments)
 
 
-def cloud_run(options: Options, addresses: Addresses, templates: Sequence[Template]) -> Component:
+def cloud_run(options: Options, addresses: Addresses, runtime: Runtime) -> Component:
     """Services and their instances."""
-    arguments = ["--location", REGION, "--require-service-account"]
+    arguments = ["--location", REGION, "--require-service-account", "--runtime", runtime.name]
+    for image, command in runtime.commands.items():
+        arguments += ["--image", f"{image}={command}"]
+    for address in doors(options, addresses):
+        arguments += ["--door", address]
     # Services of the run before name that run's keys, and identity may have got another port since.
-    keys = f"GOOGLE_CERTS_URL={addresses.url('identity')}/oauth2/v3/certs"
-    for template in templates:
-        arguments += ["--image", f"{template.image}=env {keys} {template.command}"]
+    arguments += ["--instance-env", f"GOOGLE_CERTS_URL={addresses.url('identity')}/oauth2/v3/certs"]
     arguments += ["--keys", f"{addresses.url('identity')}/oauth2/v3/certs"]
     for name in INVOKERS:
         arguments += ["--invoker", account(name)]
     arguments += ["--metadata", addresses.host("metadata_runtime")]
     # An instance has ten seconds after SIGTERM; the emulator outlasts them.
     return _emulator("cloud_run", options, addresses, arguments, grace_seconds=15)
+
+
+def doors(options: Options, addresses: Addresses) -> list[str]:
+    """What code in a workstation reaches of this machine: what stands for Google's own, on every way to it."""
+    ways = [addresses, *(addresses.by_way_of(detours) for detours in options.detours.values())]
+    names = ("identity", "metadata_runtime", "cloud_storage")
+    return sorted({way.host(name) for way in ways for name in names})
 
 
 def cloud_scheduler(options: Options, addresses: Addresses) -> Component:

@@ -20,7 +20,9 @@ class Options:
     `state` keeps buckets, services, keys and records between runs; its stack file lies beside it, with `.json`.
     `settings` are the product's own, by their names, and go to every function. `only` starts the named components
     and what they need. `runtime` is what workstations run on: "docker", "process", or "auto" for Docker where an
-    engine answers.
+    engine answers. `detours` are ports at which one of the product's processes finds others than where they listen,
+    by both names: what stands between sees every call. `images` are further ones that services may name, each with the
+    command that stands for it where instances are processes.
     """
 
     state: Path = STATE / "stack"
@@ -31,7 +33,9 @@ class Options:
     ephemeral: bool = False
     any_free_ports: bool = False
     only: frozenset[str] = frozenset()
+    images: Mapping[str, str] = field(default_factory=dict)
     runtime: str = "auto"
+    detours: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def stack_file(self) -> Path:
@@ -53,6 +57,10 @@ class Addresses:
 
     def url(self, name: str) -> str:
         return f"http://{self.host(name)}"
+
+    def by_way_of(self, detours: Mapping[str, int]) -> "Addresses":
+        """The same parts, some of them at another port."""
+        return Addresses({**self.ports, **detours})
 
 
 def account(name: str) -> str:

@@ -8,9 +8,8 @@ from tools.template import build
 
 
 def test_its_own_tests_pass_with_what_the_python_template_brings(sample: Path) -> None:
-    path = next(word for word in shlex.split(build().command) if word.startswith("PATH=")).removeprefix(
-        "PATH="
-    )
+    words = shlex.split(build()[0].command)
+    path = next(word for word in words if word.startswith("PATH=")).removeprefix("PATH=")
 
     done = subprocess.run(
         ["/usr/bin/env", "python", "-m", "unittest"],

@@ -2,14 +2,9 @@
 
 import os
 from pathlib import Path
+from wsgiref.simple_server import make_server
 
-import uvicorn
+from todo.app import App
 
-from todo.app import create_app
-
-uvicorn.run(
-    create_app(Path("todos.json")),
-    host="127.0.0.1",
-    port=int(os.environ.get("PORT", "3000")),
-    access_log=False,
-)
+with make_server("127.0.0.1", int(os.environ.get("PORT", "3000")), App(Path("todos.json"))) as server:
+    server.serve_forever()

@@ -1,14 +1,13 @@
-"""The to-do list on the web: a page for people, JSON for programs."""
+"""The to-do list on the web, as WSGI: a page for people, JSON for programs. The standard library is all it needs."""
 
 import html
 import json
+import re
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
-
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from todo.store import Store, Todo
 
@@ -27,44 +26,69 @@ PAGE = """<!doctype html>
 <form method="post" action="todos"><input name="text" required autofocus> <button>Add</button></form>
 </html>
 """
+FORM = "application/x-www-form-urlencoded"
+
+Environ = dict[str, Any]
+Answer = tuple[HTTPStatus, dict[str, str], str]
 
 
-def create_app(file: Path) -> Starlette:
+class App:
     """The app over one file of to-dos."""
-    store = Store(file)
 
-    async def page(_request: Request) -> Response:
-        return HTMLResponse(PAGE.format(items="".join(_item(todo) for todo in store.all())))
-
-    async def every(_request: Request) -> Response:
-        return JSONResponse([vars(todo) for todo in store.all()])
-
-    async def add(request: Request) -> Response:
-        is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        try:
-            todo = store.add(_text(await request.body(), is_form))
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return RedirectResponse("./", 303) if is_form else JSONResponse(vars(todo), 201)
-
-    async def finish(request: Request) -> Response:
-        try:
-            return JSONResponse(vars(store.finish(request.path_params["id"])))
-        except KeyError:
-            return JSONResponse({"error": "There is no such to-do."}, 404)
-
-    async def health(_request: Request) -> Response:
-        return JSONResponse({"status": "healthy", "todos": len(store.all())})
-
-    return Starlette(
-        routes=[
-            Route("/", page),
-            Route("/todos", every),
-            Route("/todos", add, methods=["POST"]),
-            Route("/todos/{id:int}/done", finish, methods=["POST"]),
-            Route("/health", health),
+    def __init__(self, file: Path) -> None:
+        self._store = Store(file)
+        self._routes: list[tuple[str, str, Callable[..., Answer]]] = [
+            ("GET", r"/", self._page),
+            ("GET", r"/todos", self._every),
+            ("POST", r"/todos", self._add),
+            ("POST", r"/todos/(\d+)/done", self._finish),
+            ("GET", r"/health", self._health),
         ]
-    )
+
+    def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
+        status, headers, text = self._answer(environ)
+        body = text.encode()
+        length = {"Content-Length": str(len(body))}
+        start_response(f"{status.value} {status.phrase}", list({**headers, **length}.items()))
+        return [body]
+
+    def _answer(self, environ: Environ) -> Answer:
+        for method, path, route in self._routes:
+            match = re.fullmatch(path, environ["PATH_INFO"])
+            if match and method == environ["REQUEST_METHOD"]:
+                return route(environ, *match.groups())
+        return _json({"error": "There is no such page."}, HTTPStatus.NOT_FOUND)
+
+    def _page(self, _environ: Environ) -> Answer:
+        page = PAGE.format(items="".join(_item(todo) for todo in self._store.all()))
+        return HTTPStatus.OK, {"Content-Type": "text/html; charset=utf-8"}, page
+
+    def _every(self, _environ: Environ) -> Answer:
+        return _json([vars(todo) for todo in self._store.all()])
+
+    def _add(self, environ: Environ) -> Answer:
+        is_form = environ.get("CONTENT_TYPE", "").startswith(FORM)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        try:
+            todo = self._store.add(_text(body, is_form))
+        except ValueError as error:
+            return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        if is_form:
+            return HTTPStatus.SEE_OTHER, {"Location": "./"}, ""
+        return _json(vars(todo), HTTPStatus.CREATED)
+
+    def _finish(self, _environ: Environ, number: str) -> Answer:
+        try:
+            return _json(vars(self._store.finish(int(number))))
+        except KeyError:
+            return _json({"error": "There is no such to-do."}, HTTPStatus.NOT_FOUND)
+
+    def _health(self, _environ: Environ) -> Answer:
+        return _json({"status": "healthy", "todos": len(self._store.all())})
+
+
+def _json(content: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return status, {"Content-Type": "application/json"}, json.dumps(content)
 
 
 def _text(body: bytes, is_form: bool) -> str:
