@@ -239,12 +239,11 @@ def test_a_busy_agent_refuses_to_freeze_for_what_it_does_now(
 
 
 @pytest.mark.parametrize("call", ALL)
-def test_an_agent_that_says_nothing_is_given_up_in_time(
-    agents: AgentClient, address: Address, wire: Any, call: Call
-) -> None:
+def test_an_agent_that_says_nothing_is_given_up_in_time(address: Address, wire: Any, call: Call) -> None:
+    impatient = AgentClient(NamedTokens(), FakeClock(NOW), Patience(look=0.5, control=0.5, transfer=0.5))
     wire.will_answer(200, LOOK, pause=2.0)
     with pytest.raises(Unavailable):
-        call(agents, address)
+        call(impatient, address)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "http://nowhere.invalid", "not a url", ""])
