@@ -49,7 +49,7 @@ def _begin_session(after: Workstation, before: Workstation, fact: Fact, policy: 
         uri=None if fresh else before.uri,
         boot_id=None,
         session_start=fact.time,
-        deadline=fact.time + policy.startup_timeout,
+        deadline=fact.time + policy.start_patience,
         wake_pending=False,
         retry_at=None,
         warned_time=None,
@@ -64,7 +64,7 @@ def _woken(after: Workstation, before: Workstation, fact: Fact, policy: Policy) 
 
 
 def _provisioned(after: Workstation, _before: Workstation, fact: Fact, policy: Policy) -> Workstation:
-    return replace(after, uri=fact.uri, deadline=fact.time + policy.startup_timeout)
+    return replace(after, uri=fact.uri, deadline=fact.time + policy.start_patience)
 
 
 def _started(after: Workstation, _before: Workstation, fact: Fact, _policy: Policy) -> Workstation:
@@ -82,7 +82,7 @@ def _replaced(after: Workstation, before: Workstation, fact: Fact, policy: Polic
         after,
         epoch=before.epoch + 1,
         boot_id=None,
-        deadline=fact.time + policy.startup_timeout,
+        deadline=fact.time + policy.start_patience,
         replaced_times=(*recent_replacements(before, policy, fact.time), fact.time),
         attended_time=fact.time if fact.activity else before.attended_time,
         unsaved_changes=before.unsaved_changes or before.may_lose_work,

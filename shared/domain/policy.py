@@ -104,6 +104,11 @@ class Policy:
     """So long a service was seen without a record before it is deleted."""
 
     @property
+    def start_patience(self) -> timedelta:
+        """How long a start may take before it has failed: the sweep, which may have to do all of it, comes that often."""
+        return max(self.startup_timeout, 3 * self.sweep_interval)
+
+    @property
     def lead(self) -> timedelta:
         """How long before a deadline the sweep has to begin, because it comes round only so often."""
         return min(self.sweep_interval, self.reserves.minimum / 2)

@@ -62,12 +62,17 @@ def _give_up(deps: Deps, id_: WorkstationId, outage: Unavailable, origin: Origin
         commit(deps, snapshot, given_up)
 
 
-def postpone(deps: Deps, id_: WorkstationId, until: datetime) -> None:
-    """Look at a workstation that gives trouble later, so that it does not stand in the way of the others."""
+def postpone(deps: Deps, id_: WorkstationId, began: datetime, until: datetime) -> None:
+    """Look at a workstation that gives trouble later, so that it does not stand in the way of the others.
+
+    The trouble was met after `began`: what was made due since then is a newer wish, and waits for nobody's trouble.
+    """
 
     def attempt() -> None:
         snapshot = read(deps, id_)
-        amend(deps, snapshot, replace(snapshot.workstation.value, due_at=until))
+        due_at = snapshot.workstation.value.due_at
+        if due_at is not None and due_at < began:
+            amend(deps, snapshot, replace(snapshot.workstation.value, due_at=until))
 
     insist(deps, attempt)
 

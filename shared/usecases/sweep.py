@@ -23,7 +23,6 @@ Due = TypeVar("Due", bound=str)
 
 BATCH = 200
 ORIGIN = Origin(actor="sweep")
-TROUBLE_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +89,10 @@ class _Pass:
 
     def visit(self, id_: WorkstationId) -> None:
         self.visited.append(id_)
+        began = self._deps.clock.now()
         if not self._isolated(id_, partial(self._converge, id_)):
-            self._isolated(id_, lambda: postpone(self._deps, id_, self._deps.clock.now() + TROUBLE_PAUSE))
+            later = self._deps.clock.now() + self._deps.policy.sweep_interval
+            self._isolated(id_, lambda: postpone(self._deps, id_, began, later))
 
     def look_at_budget(self, owner: Owner) -> None:
         self.users.append(owner)

@@ -160,13 +160,22 @@ def test_a_start_that_is_given_up_says_how_far_it_came(
     assert (action.kind, action.breakdown.cause) == (Kind.FAILED, cause)
 
 
-def test_the_deadline_is_the_startup_timeout_from_the_provision_and_anew_from_the_creation() -> None:
+def test_one_that_is_loaded_has_started_also_when_it_has_taken_its_time() -> None:
+    assert STARTING.deadline is not None
+    agent = an_agent(STARTING, phase=Phase.READY)
+
+    decision = decide_on(STARTING, agent=agent, now=STARTING.deadline + MINUTE)
+
+    assert decision.action == Record(Kind.STARTED)
+
+
+def test_the_deadline_is_the_patience_from_the_provision_and_anew_from_the_creation() -> None:
     world = a_new_world(NOW, POLICY)
-    assert world.workstation.deadline == NOW + POLICY.startup_timeout
+    assert world.workstation.deadline == NOW + POLICY.start_patience
 
     created = world.enact(CreateService()).later(10 * MICROSECOND).record(Kind.PROVISIONED)
 
-    assert created.workstation.deadline == NOW + 10 * MICROSECOND + POLICY.startup_timeout
+    assert created.workstation.deadline == NOW + 10 * MICROSECOND + POLICY.start_patience
 
 
 @pytest.mark.mission("LIFE-11")

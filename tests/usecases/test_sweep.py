@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.domain.catalog import Wish
+from shared.domain.errors import Unavailable
 from shared.domain.money import Micros
 from shared.domain.names import Owner, WorkstationId
 from shared.domain.observed import AgentView, Scaling
@@ -48,6 +49,27 @@ def test_one_poison_record_stands_in_nobodys_way(world: World) -> None:
 
     assert world.get(well).state is State.IDLE
     assert world.get(sick).state is State.IDLE
+
+
+def test_a_stop_that_is_asked_for_while_the_sweep_has_trouble_is_not_put_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = world.provision()
+    world.clock.advance(6 * MINUTE)
+    look = world.services.get
+
+    def away(cell: str, name: str) -> object:
+        monkeypatch.setattr(world.services, "get", look)
+        world.stop(id_)
+        raise Unavailable("Nobody answers.", "NO_ANSWER")
+
+    monkeypatch.setattr(world.services, "get", away)
+    assert world.sweep().troubles
+
+    due_at = world.get(id_).due_at
+    assert world.get(id_).state is State.STOPPING
+    assert due_at is not None
+    assert due_at <= world.clock.now()
 
 
 def test_a_record_that_cannot_be_read_stands_in_nobodys_way(
@@ -183,3 +205,25 @@ def until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_start_that_nobody_waits_for_any_more_is_finished_by_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller died at once, the instance boots in some seconds, and the sweep comes once a minute."""
+    asker = world.asker()
+    id_ = WorkstationId(provision(world.deps, asker, Wish(project="demo", name="left")).workstation)
+    booted = world.clock.now() + 2 * MINUTE
+    look = world.agents.look
+
+    def booting(address: Address, now: datetime) -> AgentView:
+        if world.clock.now() < booted:
+            raise Unavailable("It boots.", reason="AGENT_UNREACHABLE")
+        return look(address, now)
+
+    monkeypatch.setattr(world.agents, "look", booting)
+    for _ in range(3):
+        world.clock.advance(timedelta(seconds=55))
+        world.sweep()
+
+    assert world.get(id_).state is State.RUNNING

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from shared.domain.actions import CreateService, Decision, Load, Record, ScaleUp, failure
 from shared.domain.breakdown import Breakdown, Cause, plain
 from shared.domain.lifecycle.endings import forced_ending
-from shared.domain.observed import Observed, Phase, Scaling, ServiceView
+from shared.domain.observed import AgentView, Observed, Phase, Scaling, ServiceView
 from shared.domain.policy import Policy
 from shared.domain.states import Kind, State
 from shared.domain.workstation import Workstation
@@ -29,6 +29,8 @@ def starting(workstation: Workstation, observed: Observed, policy: Policy, now: 
     service, agent = observed.service, observed.agent
     if ending := forced_ending(workstation, observed.funds, policy, now):
         return Decision(Record(Kind.STOP_BEGUN, ending.reason, ending.message), None)
+    if service and agent and _is_up(workstation, service, agent):
+        return Decision(Record(Kind.STARTED), now)
     if late := _late(workstation, observed, now):
         return late
     if service is None:
@@ -39,11 +41,13 @@ def starting(workstation: Workstation, observed: Observed, policy: Policy, now: 
         return Decision(ScaleUp(), now + POLL)
     if service.breakdown and service.settled:
         return failed(service.breakdown)
-    if agent is None:
-        return Decision(None, now + POLL)
-    if agent.phase is Phase.READY and agent.epoch == workstation.epoch:
-        return Decision(Record(Kind.STARTED), now)
-    return Decision(Load(), now + POLL)
+    return Decision(Load() if agent else None, now + POLL)
+
+
+def _is_up(workstation: Workstation, service: ServiceView, agent: AgentView) -> bool:
+    """Loaded, and all that the record wants: also when it has taken its time."""
+    loaded = agent.phase is Phase.READY and agent.epoch == workstation.epoch
+    return loaded and service.uid == workstation.uid and not is_behind(workstation, service)
 
 
 def is_behind(workstation: Workstation, service: ServiceView) -> bool:
