@@ -8,6 +8,7 @@ import sys
 
 from emulators.cloud_run.arguments import parse
 from emulators.cloud_run.reconciliation import AddressTaken
+from emulators.cloud_run.runtime.contract import RuntimeFailure
 from emulators.cloud_run.server import serve
 from emulators.cloud_run.store import StateInUse
 
@@ -19,7 +20,7 @@ def main() -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
         asyncio.run(serve(arguments))
-    except (StateInUse, AddressTaken) as error:
+    except (StateInUse, AddressTaken, RuntimeFailure) as error:
         sys.exit(str(error))
 
 

@@ -9,15 +9,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from emulators.cloud_run.model.template import RESERVED_ENV
+from emulators.cloud_run.runtime.ports import LOOPBACK
+
 _IMAGE = re.compile(r"(?P<name>[^=@]+@sha256:[0-9a-f]{64})=(?P<command>.+)", re.DOTALL)
 _DESCRIPTION = """\
-A Cloud Run emulator on 127.0.0.1: Admin API v2 over REST, and services that really run, as plain processes.
+A Cloud Run emulator on 127.0.0.1: Admin API v2 over REST, and services that really run: in containers, or as plain
+processes where no container engine can be used.
 
   ServicesClient(transport="rest", credentials=AnonymousCredentials(),
                  client_options={"api_endpoint": "http://127.0.0.1:PORT"})
 
 Every service gets an address of its own (its uri), which survives restarts of the emulator. Instances start on
 demand, queue, freeze outside requests (cpu_idle), shut down when idle, and restart with back-off when they die.
+
+On Docker each instance is non-root on a read-only system, without capabilities, with its memory, CPU, processes and
+workspaces bounded by the kernel, in a network of its service's own. Of this machine it reaches the --door addresses
+and nothing else. As a process it shares this machine's network and user; memory is watched, CPU is not bounded.
 """
 _EPILOG = """\
 For observers: GET /, GET /emulator/v1/runtime, GET /emulator/v1/services/NAME/instances,
@@ -44,6 +52,9 @@ class Arguments:
     queue_timeout: timedelta
     restart_delay: timedelta
     freeze: bool
+    runtime: str
+    doors: tuple[int, ...]
+    instance_env: dict[str, str]
     workspace_bound: str
     require_service_account: bool
 
@@ -59,7 +70,8 @@ def parse(words: list[str] | None = None) -> Arguments:
     values["images"] = dict(values.pop("image"))
     values["invokers"] = tuple(values.pop("invoker"))
     values["state"] = values["state"].resolve()
-    del values["runtime"]
+    values["doors"] = tuple(dict.fromkeys(values.pop("door")))
+    values["instance_env"] = dict(values["instance_env"])
     return Arguments(**values)
 
 
@@ -76,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--project", required=True, help="the one project that is served")
     add("--location", required=True, help="the one region that is served")
     _add_runtime(parser)
+    _add_surroundings(parser)
     _add_identity(parser)
     _add_times(parser)
     return parser
@@ -83,14 +96,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_runtime(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--runtime", choices=["process"], default="process", help="how instances run")
+    add(
+        "--runtime",
+        choices=["auto", "docker", "process"],
+        default="auto",
+        help="how instances run; auto: in containers when a Docker engine answers and can be used, else as processes",
+    )
     add(
         "--image",
         type=_image,
         action="append",
         default=[],
         metavar="NAME@sha256:HEX=COMMAND",
-        help="an image and the command that stands for it; may be repeated",
+        help="an image and the command that stands for it where instances are processes; may be repeated. Docker looks "
+        "for the digest among the engine's images, by repository digest or by image id, and pulls what is missing",
     )
     add(
         "--workspace-bound",
@@ -98,12 +117,36 @@ def _add_runtime(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto: a tmpfs where the kernel allows, so that a full one is ENOSPC; soft: measured, over it is a kill",
     )
-    add("--metadata", metavar="HOST:PORT", help="the metadata server that instances see")
     add(
         "--freeze",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="take the CPU of cpu_idle instances away while no request is open",
+    )
+
+
+def _add_surroundings(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--metadata",
+        metavar="HOST:PORT",
+        help="the metadata server that instances see; on Docker it needs a --door",
+    )
+    add(
+        "--door",
+        type=_door,
+        action="append",
+        default=[],
+        metavar="127.0.0.1:PORT",
+        help="an address of this machine that instances find at the same 127.0.0.1:PORT; repeatable",
+    )
+    add(
+        "--instance-env",
+        type=_variable,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable of every instance, over the service's own; repeatable",
     )
 
 
@@ -146,6 +189,20 @@ def _seconds(text: str) -> timedelta:
     if not 0 <= seconds <= 86400:
         raise argparse.ArgumentTypeError("must be between 0 and 86400 seconds")
     return timedelta(seconds=seconds)
+
+
+def _door(text: str) -> int:
+    host, _, port = text.rpartition(":")
+    if host != LOOPBACK or not (port.isdecimal() and 0 < int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form {LOOPBACK}:PORT")
+    return int(port)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or name in RESERVED_ENV:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form NAME=VALUE, or its name is reserved")
+    return name, value
 
 
 def _image(text: str) -> tuple[str, tuple[str, ...]]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from emulators.cloud_run.front.heads import Request
 from emulators.cloud_run.front.invoker import Invokers
 from emulators.cloud_run.front.listener import Listener
 from emulators.cloud_run.instances.autoscaler import Autoscaler, Reports
-from emulators.cloud_run.instances.instance import Instance
 from emulators.cloud_run.instances.settings import InstanceSettings
+from emulators.cloud_run.runtime.contract import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +24,16 @@ class Site:
 class Hosting:
     """The sites of all services, by service id."""
 
-    def __init__(self, settings: InstanceSettings, invokers: Invokers) -> None:
+    def __init__(self, settings: InstanceSettings, runtime: Runtime, invokers: Invokers) -> None:
         self._settings = settings
+        self._runtime = runtime
         self._invokers = invokers
         self._sites: dict[str, Site] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def reserve(self, service_id: str, reports: Reports, port: int | None = None) -> Site:
         """A site for the service, on its remembered port if it has one; OSError when that is taken."""
-        site = Site(Listener(port), Autoscaler(service_id, self._settings, reports))
+        site = Site(Listener(port), Autoscaler(service_id, self._settings, self._runtime, reports))
         self._sites[service_id] = site
         return site
 
@@ -66,11 +66,6 @@ class Hosting:
         for service_id in list(self._sites):
             self.shut(service_id)
         await asyncio.gather(*self._closing)
-
-    def instances(self) -> Iterator[Instance]:
-        """Every instance of every service."""
-        for site in list(self._sites.values()):
-            yield from list(site.autoscaler.instances)
 
 
 async def _close(site: Site) -> None:

@@ -6,7 +6,7 @@ A change is in force before its operation says so, as on Cloud Run: scaling acts
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 
 from emulators.cloud_run.catalog import Catalog
@@ -14,11 +14,11 @@ from emulators.cloud_run.hosting import Hosting, Site
 from emulators.cloud_run.model import conditions
 from emulators.cloud_run.model.conditions import Reason, Verdict
 from emulators.cloud_run.model.messages import Json, ServiceMessage, from_json
-from emulators.cloud_run.model.revision import RevisionSpec, image_is_known, revision_of
+from emulators.cloud_run.model.revision import image_of, revision_of
 from emulators.cloud_run.model.scaling import instance_range
 from emulators.cloud_run.operations import Operations
+from emulators.cloud_run.runtime.contract import Runtime
 
-Images = Mapping[str, tuple[str, ...]]
 _NOT_FOUND = 5
 _FAILED_PRECONDITION = 9
 
@@ -36,18 +36,19 @@ class Reconciliation:
         operations: Operations,
         hosting: Hosting,
         *,
-        images: Images,
+        runtime: Runtime,
         operation_delay: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._catalog = catalog
         self._operations = operations
         self._hosting = hosting
-        self._images = images
+        self._runtime = runtime
         self._delay = operation_delay
         self._clock = clock
         self._checks: dict[str, asyncio.Future[Verdict]] = {}
         self._verdicts: dict[str, Verdict] = {}
+        self._missing: dict[str, str] = {}
         self._work: set[asyncio.Task[None]] = set()
 
     async def restore(self) -> None:
@@ -67,8 +68,10 @@ class Reconciliation:
         """Let the autoscaler have a new revision or range; returns the operation."""
         self._end_check(service_id)
         self._verdicts.pop(service_id, None)
-        if site.autoscaler.apply(self._revision(service_id, service), instance_range(service)):
-            self._checks[service_id] = asyncio.get_running_loop().create_future()
+        self._missing.pop(service_id, None)
+        present = await self._runtime.has(image_of(service))
+        if self._is_latest(service_id, service):
+            self._apply(service_id, service, site, present=present)
         return await self.record(service_id, service)
 
     async def record(self, service_id: str, service: ServiceMessage) -> Json:
@@ -122,16 +125,21 @@ class Reconciliation:
             ) from error
         self._catalog.set(service_id, service)
         await self._hosting.open(site)
-        site.autoscaler.adopt(self._revision(service_id, service), instance_range(service))
+        present = await self._runtime.has(image_of(service))
+        site.autoscaler.adopt(revision_of(service, service_id) if present else None, instance_range(service))
         if service.reconciling:
-            await self._settle(service_id, service.generation, self._verdict(service))
+            missing = "" if present else await self._runtime.fetch(image_of(service))
+            await self._settle(service_id, service.generation, _verdict(service, missing))
 
     async def _complete(self, service_id: str, service: ServiceMessage, operation: str) -> None:
         check = self._checks.get(service_id)
         await asyncio.sleep(self._delay.total_seconds())
+        if service_id in self._missing:
+            await self._fetch(service_id, service)
+            check = self._checks.get(service_id)
         if check is not None:
             await check
-        verdict = self._verdicts.get(service_id) or self._verdict(service)
+        verdict = self._verdicts.get(service_id) or _verdict(service, self._missing.get(service_id, ""))
         await self._settle(service_id, service.generation, verdict)
         failure = None if verdict.ready else _status(verdict)
         await self._operations.finish(operation, self._catalog.find(service_id) or service, failure)
@@ -147,35 +155,52 @@ class Reconciliation:
 
     async def _remove(self, service_id: str, service: ServiceMessage, operation: str) -> None:
         self._hosting.shut(service_id)
+        self._missing.pop(service_id, None)
         await asyncio.sleep(self._delay.total_seconds())
         await self._catalog.remove(service_id)
         await self._operations.finish(operation, service)
+
+    def _apply(self, service_id: str, service: ServiceMessage, site: Site, *, present: bool) -> None:
+        revision = revision_of(service, service_id) if present else None
+        if not present:
+            self._missing[service_id] = f"Image '{image_of(service)}' has not been fetched yet."
+        if site.autoscaler.apply(revision, instance_range(service)):
+            self._checks[service_id] = asyncio.get_running_loop().create_future()
+
+    async def _fetch(self, service_id: str, service: ServiceMessage) -> None:
+        missing = await self._runtime.fetch(image_of(service))
+        if not self._is_latest(service_id, service):
+            return
+        if missing:
+            self._missing[service_id] = missing
+        elif self._missing.pop(service_id, ""):
+            self._apply(service_id, service, self._hosting.site(service_id), present=True)
+
+    def _is_latest(self, service_id: str, service: ServiceMessage) -> bool:
+        latest = self._catalog.find(service_id)
+        return (
+            latest is not None
+            and latest.generation == service.generation
+            and not latest.HasField("delete_time")
+        )
 
     def _end_check(self, service_id: str) -> None:
         check = self._checks.pop(service_id, None)
         if check is not None and not check.done():
             check.set_result(Verdict(ready=True))
 
-    def _verdict(self, service: ServiceMessage) -> Verdict:
-        if not image_is_known(service, self._images):
-            image = service.template.containers[0].image
-            return Verdict(
-                False,
-                Reason.CONTAINER_MISSING,
-                f"Image '{image}' not found: it is none of the images that the emulator was started with.",
-            )
-        if instance_range(service).off:
-            return Verdict(True, Reason.HEALTH_CHECK_SKIPPED)
-        return Verdict(ready=True)
-
-    def _revision(self, service_id: str, service: ServiceMessage) -> RevisionSpec | None:
-        known = image_is_known(service, self._images)
-        return revision_of(service, service_id, self._images) if known else None
-
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+
+def _verdict(service: ServiceMessage, missing: str) -> Verdict:
+    if missing:
+        return Verdict(False, Reason.CONTAINER_MISSING, missing)
+    if instance_range(service).off:
+        return Verdict(True, Reason.HEALTH_CHECK_SKIPPED)
+    return Verdict(ready=True)
 
 
 def _status(verdict: Verdict) -> Json:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
 import uvicorn
@@ -24,15 +24,14 @@ from emulators.cloud_run.front.invoker import Invokers
 from emulators.cloud_run.front.keys import Keys
 from emulators.cloud_run.hosting import Hosting
 from emulators.cloud_run.instances.settings import InstanceSettings
-from emulators.cloud_run.instances.watcher import watch
 from emulators.cloud_run.model.errors import ApiError
 from emulators.cloud_run.model.names import Place
 from emulators.cloud_run.model.service import Rules
 from emulators.cloud_run.operations import Operations
 from emulators.cloud_run.reconciliation import Reconciliation
-from emulators.cloud_run.runtime.leftovers import kill_leftovers
+from emulators.cloud_run.runtime.choice import choose
+from emulators.cloud_run.runtime.contract import Runtime
 from emulators.cloud_run.runtime.ports import LOOPBACK
-from emulators.cloud_run.runtime.process import can_mount
 from emulators.cloud_run.services import Services
 from emulators.cloud_run.store import Store, locked
 from emulators.serving import HostCheck
@@ -43,16 +42,20 @@ _LOG = logging.getLogger("emulators.cloud_run")
 async def serve(arguments: Arguments) -> None:
     """Run until SIGTERM or SIGINT; every instance has ended when this returns.
 
-    Raises StateInUse, or AddressTaken when a service's port is no longer free.
+    Raises StateInUse, AddressTaken when a service's port is no longer free, or RuntimeFailure when none can be had.
     """
     with locked(arguments.state):
         app = Starlette()
         server = _server(app, arguments.port)
-        settings = await _instance_settings(arguments)
-        if killed := await asyncio.to_thread(kill_leftovers, settings.instances):
-            _LOG.warning("Killed %d instances that an earlier emulator had left running.", killed)
-        async with _running(arguments, settings, app):
-            await server.serve()
+        runtime = await choose(arguments)
+        await runtime.open()
+        try:
+            if killed := await runtime.clean():
+                _LOG.warning("Killed %d instances that an earlier emulator had left running.", killed)
+            async with _running(arguments, runtime, app):
+                await server.serve()
+        finally:
+            await runtime.close()
 
 
 class _Server(uvicorn.Server):
@@ -87,18 +90,18 @@ def _server(app: Starlette, port: int) -> uvicorn.Server:
 
 
 @asynccontextmanager
-async def _running(arguments: Arguments, settings: InstanceSettings, app: Starlette) -> AsyncIterator[None]:
+async def _running(arguments: Arguments, runtime: Runtime, app: Starlette) -> AsyncIterator[None]:
     place = Place(arguments.project, arguments.location)
     store = Store(arguments.state)
     operations = Operations(store, place)
     keys = Keys(arguments.keys) if arguments.keys else None
-    hosting = Hosting(settings, Invokers(keys, arguments.invokers))
+    hosting = Hosting(_instance_settings(arguments), runtime, Invokers(keys, arguments.invokers))
     catalog = Catalog(store, place)
     reconciliation = Reconciliation(
         catalog,
         operations,
         hosting,
-        images=arguments.images,
+        runtime=runtime,
         operation_delay=arguments.operation_delay,
         clock=_now,
     )
@@ -108,18 +111,14 @@ async def _running(arguments: Arguments, settings: InstanceSettings, app: Starle
         app,
         ServiceRoutes(services, catalog, place),
         OperationRoutes(operations, place),
-        ObserverRoutes(hosting, tmpfs=settings.tmpfs),
+        ObserverRoutes(hosting, runtime),
     )
-    watching = asyncio.create_task(watch(hosting.instances, tmpfs=settings.tmpfs))
     try:
         await reconciliation.restore()
         yield
     finally:
         await reconciliation.close()
         await hosting.shut_all()
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
 
 
 def _now() -> datetime:
@@ -134,8 +133,7 @@ def _publish(app: Starlette, *groups: ServiceRoutes | OperationRoutes | Observer
     app.add_exception_handler(Exception, failed)
 
 
-async def _instance_settings(arguments: Arguments) -> InstanceSettings:
-    tmpfs = arguments.workspace_bound == "auto" and await can_mount(arguments.state / "probe")
+def _instance_settings(arguments: Arguments) -> InstanceSettings:
     return InstanceSettings(
         state=arguments.state,
         idle_shutdown=arguments.idle_shutdown,
@@ -144,5 +142,5 @@ async def _instance_settings(arguments: Arguments) -> InstanceSettings:
         restart_delay=arguments.restart_delay,
         freeze=arguments.freeze,
         metadata=arguments.metadata,
-        tmpfs=tmpfs,
+        instance_env=arguments.instance_env,
     )

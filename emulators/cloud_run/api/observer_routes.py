@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 
 from starlette.requests import Request
@@ -12,16 +13,18 @@ from emulators.cloud_run.api.answers import answer
 from emulators.cloud_run.hosting import Hosting
 from emulators.cloud_run.instances.autoscaler import Autoscaler
 from emulators.cloud_run.model.errors import not_found
+from emulators.cloud_run.runtime.contract import Runtime
 
+_DEATH_SECONDS = 30.0
 _SERVICE = "/emulator/v1/services/{service}"
 
 
 class ObserverRoutes:
     """Reads of the running half."""
 
-    def __init__(self, hosting: Hosting, *, tmpfs: bool) -> None:
+    def __init__(self, hosting: Hosting, runtime: Runtime) -> None:
         self._hosting = hosting
-        self._tmpfs = tmpfs
+        self._runtime = runtime
 
     def routes(self) -> list[Route]:
         """The route table."""
@@ -38,8 +41,7 @@ class ObserverRoutes:
 
     async def runtime(self, _: Request) -> Response:
         """How instances run and which bounds hold."""
-        bound = "tmpfs" if self._tmpfs else "soft"
-        return answer({"runtime": "process", "workspaceBound": bound, "memoryBound": "watcher"})
+        return answer(self._runtime.describe())
 
     async def instances(self, request: Request) -> Response:
         """The instances of a service, and how the last ones ended."""
@@ -48,11 +50,12 @@ class ObserverRoutes:
         return answer({"instances": living, "exits": [asdict(end) for end in autoscaler.exits]})
 
     async def kill(self, request: Request) -> Response:
-        """Kill an instance at once, as the platform may do at any time."""
+        """Kill an instance at once, as the platform may do at any time; it is gone when this answers."""
         instance_id = request.path_params["instance"]
         for instance in self._autoscaler(request).instances:
             if instance.id == instance_id:
                 instance.fail("Killed by an observer.")
+                await asyncio.wait({instance.life}, timeout=_DEATH_SECONDS)
                 return answer({})
         raise not_found(f"instances/{instance_id}")
 

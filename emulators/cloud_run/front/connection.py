@@ -17,6 +17,7 @@ from emulators.cloud_run.front.refusals import Refusal, answer
 from emulators.cloud_run.front.relay import NoResponse, Relay, Unreachable
 from emulators.cloud_run.instances.admission import Exhausted, Unavailable
 from emulators.cloud_run.instances.instance import Instance
+from emulators.cloud_run.runtime.contract import RuntimeFailure
 
 _LINGER_SECONDS = 1.0
 _ATTEMPTS = 3
@@ -140,7 +141,9 @@ class Connection:
         limit = instance.revision.timeout.total_seconds()
         try:
             async with asyncio.timeout(limit):
-                return await relay.run(instance.port)
+                return await relay.run(*await instance.awake())
+        except RuntimeFailure as error:
+            raise Refusal(503, str(error)) from error
         except TimeoutError:
             if not relay.begun:
                 raise Refusal(

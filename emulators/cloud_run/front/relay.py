@@ -19,9 +19,10 @@ from emulators.cloud_run.front.heads import (
     read_response,
 )
 from emulators.cloud_run.front.refusals import Refusal
-from emulators.cloud_run.runtime.ports import LOOPBACK
 
 _SWITCHING_PROTOCOLS = 101
+# Nobody refuses a connection to the address of a container that has just vanished.
+_CONNECT_SECONDS = 10.0
 
 
 class Unreachable(Exception):
@@ -43,11 +44,12 @@ class Relay:
         self._reader = reader
         self._writer = writer
 
-    async def run(self, port: int) -> bool:
-        """Relay through the container's port; True when the client's connection can carry another request."""
+    async def run(self, host: str, port: int) -> bool:
+        """Relay through the container's address; True when the client's connection can carry another request."""
         try:
-            upstream = await asyncio.open_connection(LOOPBACK, port, limit=MAX_HEAD_BYTES)
-        except OSError as error:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                upstream = await asyncio.open_connection(host, port, limit=MAX_HEAD_BYTES)
+        except (OSError, TimeoutError) as error:
             raise Unreachable from error
         reader, writer = upstream
         sending = asyncio.create_task(self._send(writer))

@@ -16,6 +16,7 @@ from emulators.cloud_run.instances.instance import Instance, State
 from emulators.cloud_run.instances.settings import InstanceSettings
 from emulators.cloud_run.model.revision import RevisionSpec
 from emulators.cloud_run.model.scaling import InstanceRange
+from emulators.cloud_run.runtime.contract import Runtime
 
 # A crash loop doubles its delay up to this; an instance that served so long resets it.
 _LONGEST_DELAY_SECONDS = 30.0
@@ -46,11 +47,14 @@ class Exit:
 class Autoscaler:
     """The instances of one service."""
 
-    def __init__(self, service_id: str, settings: InstanceSettings, reports: Reports) -> None:
+    def __init__(
+        self, service_id: str, settings: InstanceSettings, runtime: Runtime, reports: Reports
+    ) -> None:
         self.instances: list[Instance] = []
         self.exits: deque[Exit] = deque(maxlen=_KEPT_EXITS)
         self._service_id = service_id
         self._settings = settings
+        self._runtime = runtime
         self._reports = reports
         self._range = _OFF
         self._current: RevisionSpec | None = None
@@ -186,7 +190,7 @@ class Autoscaler:
             self._queue.grant(instance)
 
     def _start(self, revision: RevisionSpec) -> None:
-        self.instances.append(Instance(revision, self._settings, self))
+        self.instances.append(Instance(revision, self._settings, self._runtime, self))
 
     def _learn_from(self, instance: Instance) -> None:
         self._back_off(instance)
@@ -214,8 +218,10 @@ class Autoscaler:
 
 
 def _startup_message(instance: Instance) -> str:
+    if instance.container is None:
+        return instance.failure
     return (
         f"The user-provided container failed to start and listen on the port defined by the "
-        f"PORT={instance.port} environment variable. {instance.failure} Exit code {instance.exit_code}. "
+        f"PORT={instance.container.port} environment variable. {instance.failure} Exit code {instance.exit_code}. "
         f"Last lines of its log:\n{instance.log_tail()}"
     )

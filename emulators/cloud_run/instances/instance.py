@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from emulators.cloud_run.instances.cpu import Cpu
 from emulators.cloud_run.instances.environment import launch_of
 from emulators.cloud_run.instances.settings import InstanceSettings
 from emulators.cloud_run.instances.startup import wait_until_started
 from emulators.cloud_run.model.revision import RevisionSpec
-from emulators.cloud_run.runtime.ports import free_port
-from emulators.cloud_run.runtime.process import ContainerProcess, Mount, launch
+from emulators.cloud_run.runtime.contract import Container, Ending, Runtime, RuntimeFailure
 
 # The CPU goes away shortly after the last response, not within it.
 _FREEZE_AFTER_SECONDS = 0.02
 _LOG_TAIL_BYTES = 2000
+# A kill that did not take, because the runtime was not there for it, is repeated.
+_KILL_AGAIN_SECONDS = 5.0
 
 
 class State(StrEnum):
@@ -49,25 +52,27 @@ class Owner(Protocol):
 class Instance:
     """One container of a revision, from start to burial."""
 
-    def __init__(self, revision: RevisionSpec, settings: InstanceSettings, owner: Owner) -> None:
+    def __init__(
+        self, revision: RevisionSpec, settings: InstanceSettings, runtime: Runtime, owner: Owner
+    ) -> None:
         self.id = uuid.uuid4().hex[:16]
         self.revision = revision
         self.state = State.STARTING
-        self.port = free_port()
         self.start_time = datetime.now(UTC)
         self.in_flight = 0
         self.idle_since = asyncio.get_running_loop().time()
         self.started_at: float | None = None
         self.stop_asked = False
-        self.measured = False
         self.failure = ""
         self.exit_code: int | None = None
-        self.process: ContainerProcess | None = None
+        self.container: Container | None = None
         self._settings = settings
+        self._runtime = runtime
         self._owner = owner
-        self._launch = launch_of(revision, self.id, self.port, settings)
+        self._launch = launch_of(revision, self.id, settings)
         self._freezing: asyncio.TimerHandle | None = None
-        self._killing: asyncio.TimerHandle | None = None
+        self._cpu: Cpu | None = None
+        self._ending: asyncio.Task[None] | None = None
         self.life = asyncio.create_task(self._live())
 
     @property
@@ -81,19 +86,19 @@ class Instance:
         """Whether it counts as an instance of the service: starting or serving, not on its way out."""
         return self.state in (State.STARTING, State.SERVING, State.FROZEN)
 
-    @property
-    def mounts(self) -> tuple[Mount, ...]:
-        """Its workspaces."""
-        return self._launch.mounts
-
     def acquire(self) -> None:
-        """A request or WebSocket begins: the CPU is back before its first byte."""
+        """A request or WebSocket begins; `awake` tells when its first byte may be sent."""
         self.in_flight += 1
-        self.measured = False
-        self._cancel_freezing()
-        if self.state is State.FROZEN and self.process is not None:
-            self.process.thaw()
+        self._give_cpu()
+        if self.state is State.FROZEN:
             self.state = State.SERVING
+
+    async def awake(self) -> tuple[str, int]:
+        """Its host and port, once it has its CPU; raises RuntimeFailure when that cannot be given back."""
+        if self.container is None or self._cpu is None:
+            raise RuntimeFailure("The instance has not started.")
+        await self._cpu.given()
+        return self.container.host, self.container.port
 
     def release(self) -> None:
         """A request or WebSocket has ended; the last one takes the CPU along."""
@@ -107,18 +112,19 @@ class Instance:
         """SIGTERM, CPU to obey, and SIGKILL when the grace is over."""
         if self.state in (State.STOPPING, State.GONE):
             return
-        self._cancel_freezing()
+        self._give_cpu()
         self.state = State.STOPPING
         self.stop_asked = True
-        if self.process is not None:
-            self._end(self.process)
+        if self.container is not None:
+            self._ending = asyncio.create_task(self._end(self.container))
 
     def fail(self, reason: str) -> None:
         """End at once for a reason that the log keeps: a limit was passed."""
-        if self.process is not None and self.state is not State.GONE:
+        if self.container is not None and self.state is not State.GONE and not self.failure:
             self.failure = reason
             self.note(reason)
-            self.process.kill()
+            self._cancel_ending()
+            self._ending = asyncio.create_task(self._kill(self.container))
 
     def note(self, line: str) -> None:
         """Add a line of the platform to the instance's log."""
@@ -136,29 +142,32 @@ class Instance:
         """What an observer sees."""
         return {
             "id": self.id,
-            "pid": self.process.pid if self.process else None,
-            "port": self.port,
+            "pid": self.container.pid if self.container else None,
+            "port": self.container.port if self.container else None,
             "state": str(self.state),
             "revision": self.revision.name,
             "startTime": self.start_time.isoformat(),
             "requestsInFlight": self.in_flight,
+            **(self.container.describe() if self.container else {}),
         }
 
     async def _live(self) -> None:
         try:
-            self.process = await launch(self._launch, tmpfs=self._settings.tmpfs)
+            container = self.container = await self._runtime.launch(self._launch)
+            self._cpu = Cpu(container, frozen=self._frozen, broken=self.fail)
             if self.stop_asked:
-                self._end(self.process)
-            ended = asyncio.create_task(self.process.wait())
-            await self._start(ended)
-            self.exit_code = await ended
-        except (OSError, ChildProcessError) as error:
+                self._ending = asyncio.create_task(self._end(container))
+            ended = asyncio.create_task(container.wait())
+            await self._start(container, ended)
+            self._learn(await ended)
+        except RuntimeFailure as error:
             self.failure = str(error)
         finally:
             await self._bury()
 
-    async def _start(self, ended: asyncio.Task[int]) -> None:
-        probing = asyncio.create_task(wait_until_started(self.port, self.revision.probe))
+    async def _start(self, container: Container, ended: asyncio.Task[Ending]) -> None:
+        probe = wait_until_started(container.host, container.port, self.revision.probe)
+        probing = asyncio.create_task(probe)
         await asyncio.wait({probing, ended}, return_when=asyncio.FIRST_COMPLETED)
         if not probing.done():
             probing.cancel()
@@ -172,17 +181,37 @@ class Instance:
             self._freeze_soon()
             self._owner.instance_started(self)
 
-    def _end(self, process: ContainerProcess) -> None:
-        process.terminate()
-        loop = asyncio.get_running_loop()
-        self._killing = loop.call_later(self._settings.grace.total_seconds(), process.kill)
+    def _learn(self, ending: Ending) -> None:
+        # Dead: no request may be sent there while its remains are taken away.
+        self.state = State.STOPPING
+        self.exit_code = ending.code
+        if ending.reason and not self.failure:
+            self.failure = ending.reason
+            self.note(ending.reason)
+
+    async def _end(self, container: Container) -> None:
+        with suppress(RuntimeFailure):
+            if self._cpu is not None:
+                await self._cpu.given()
+            await container.terminate()
+        await asyncio.sleep(self._settings.grace.total_seconds())
+        await self._kill(container)
+
+    async def _kill(self, container: Container) -> None:
+        while True:
+            with suppress(RuntimeFailure):
+                await container.kill()
+            await asyncio.sleep(_KILL_AGAIN_SECONDS)
+
+    def _cancel_ending(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
 
     async def _bury(self) -> None:
         self._cancel_freezing()
-        if self._killing is not None:
-            self._killing.cancel()
-        if self.process is not None:
-            await self.process.destroy()
+        self._cancel_ending()
+        if self.container is not None:
+            await self.container.destroy()
         self.state = State.GONE
         self._owner.instance_gone(self)
 
@@ -193,9 +222,17 @@ class Instance:
             self._freezing = loop.call_later(_FREEZE_AFTER_SECONDS, self._freeze)
 
     def _freeze(self) -> None:
-        if self.state is State.SERVING and self.in_flight == 0 and self.process is not None:
-            self.process.freeze()
+        if self.state is State.SERVING and self.in_flight == 0 and self._cpu is not None:
+            self._cpu.take()
+
+    def _frozen(self) -> None:
+        if self.state is State.SERVING:
             self.state = State.FROZEN
+
+    def _give_cpu(self) -> None:
+        self._cancel_freezing()
+        if self._cpu is not None:
+            self._cpu.give()
 
     def _cancel_freezing(self) -> None:
         if self._freezing is not None:

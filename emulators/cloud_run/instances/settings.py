@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class InstanceSettings:
     restart_delay: timedelta = timedelta(seconds=0.5)
     freeze: bool = True
     metadata: str | None = None
-    tmpfs: bool = False
+    instance_env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def instances(self) -> Path:

@@ -10,25 +10,24 @@ import asyncio
 from contextlib import suppress
 
 from emulators.cloud_run.model.revision import StartupProbe
-from emulators.cloud_run.runtime.ports import LOOPBACK
 
 MAX_STARTUP_SECONDS = 240.0
 _INTERVAL_SECONDS = 0.02
 
 
-async def wait_until_started(port: int, probe: StartupProbe) -> None:
+async def wait_until_started(host: str, port: int, probe: StartupProbe) -> None:
     """Return when the probe succeeds; TimeoutError when its time is up."""
     allowance = (probe.initial_delay + probe.allowance).total_seconds()
     async with asyncio.timeout(min(allowance, MAX_STARTUP_SECONDS)):
         await asyncio.sleep(probe.initial_delay.total_seconds())
-        while not await _succeeds(port, probe):  # noqa: ASYNC110 - another process cannot set an event
+        while not await _succeeds(host, port, probe):  # noqa: ASYNC110 - another process cannot set an event
             await asyncio.sleep(_INTERVAL_SECONDS)
 
 
-async def _succeeds(port: int, probe: StartupProbe) -> bool:
+async def _succeeds(host: str, port: int, probe: StartupProbe) -> bool:
     try:
         async with asyncio.timeout(max(1.0, probe.timeout.total_seconds())):
-            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            reader, writer = await asyncio.open_connection(host, port)
             try:
                 return probe.path is None or await _answers(reader, writer, probe)
             finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from emulators.cloud_run.model.messages import ContainerMessage, ServiceMessage, TemplateMessage
-from emulators.cloud_run.model.quantities import memory_bytes
+from emulators.cloud_run.model.quantities import cpu_millis, memory_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,14 @@ class RevisionSpec:
 
     service_id: str
     name: str
+    image: str
     command: tuple[str, ...]
+    args: tuple[str, ...]
     env: Mapping[str, str]
     volumes: tuple[Volume, ...]
     memory_bytes: int
+    cpu_millis: int
+    container_port: int
     concurrency: int
     timeout: timedelta
     cpu_idle: bool
@@ -47,25 +51,28 @@ class RevisionSpec:
     checked: bool = True
 
 
-def image_is_known(service: ServiceMessage, images: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether the template's image is one that the emulator was given."""
-    return service.template.containers[0].image in images
+def image_of(service: ServiceMessage) -> str:
+    """The image that the template names."""
+    image: str = service.template.containers[0].image
+    return image
 
 
-def revision_of(
-    service: ServiceMessage, service_id: str, images: Mapping[str, tuple[str, ...]]
-) -> RevisionSpec:
-    """The latest created revision, to be run by the command of its (known) image."""
+def revision_of(service: ServiceMessage, service_id: str) -> RevisionSpec:
+    """The latest created revision; `command` and `args` are empty where the image's own hold."""
     template = service.template
     container = template.containers[0]
     memory = memory_bytes(container.resources.limits["memory"], "memory")
     return RevisionSpec(
         service_id=service_id,
         name=service.latest_created_revision.rpartition("/")[2],
-        command=(*(container.command or images[container.image]), *container.args),
+        image=container.image,
+        command=tuple(container.command),
+        args=tuple(container.args),
         env={variable.name: variable.value for variable in container.env},
         volumes=_volumes(template, container, memory),
         memory_bytes=memory,
+        cpu_millis=cpu_millis(container.resources.limits["cpu"], "cpu"),
+        container_port=container.ports[0].container_port or 8080,
         concurrency=template.max_instance_request_concurrency,
         timeout=template.timeout.ToTimedelta(),
         cpu_idle=container.resources.cpu_idle,

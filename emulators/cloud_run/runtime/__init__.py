@@ -1,1 +1,1 @@
-"""Containers as plain processes: started, bounded, frozen and killed as whole trees."""
+"""How instances run: as containers of an engine, or as plain processes. Who asks for one does not know which."""

@@ -98,6 +98,14 @@ async def gone(request: Request) -> Response:
     return PlainTextResponse("")
 
 
+def python(request: Request) -> Response:
+    """Run the code in a process of its own: what can code in here do?"""
+    ended = subprocess.run(
+        [sys.executable, "-c", request.query_params["code"]], capture_output=True, text=True, timeout=60
+    )
+    return JSONResponse({"code": ended.returncode, "out": ended.stdout, "error": ended.stderr})
+
+
 async def leave(request: Request) -> Response:
     os._exit(int(request.query_params["code"]))
 
@@ -127,6 +135,7 @@ app = Starlette(
         Route("/eat", eat),
         Route("/gone", gone),
         Route("/leave", leave),
+        Route("/python", python),
         WebSocketRoute("/talk", talk),
         Route("/{path:path}", describe, methods=["GET", "POST"]),
     ]
@@ -134,11 +143,13 @@ app = Starlette(
 
 
 def main() -> None:
+    os.chdir(os.environ["HOME"])
     if os.environ.get("FAIL"):
         sys.exit("cannot start: the configuration is wrong")
     if os.environ.get("MUTE"):
         time.sleep(3600)
-    config = uvicorn.Config(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning")
+    host = os.environ.get("LISTEN_ON", "0.0.0.0")
+    config = uvicorn.Config(app, host=host, port=int(os.environ["PORT"]), log_level="warning")
     server = uvicorn.Server(config)
     if os.environ.get("IGNORE_TERM"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

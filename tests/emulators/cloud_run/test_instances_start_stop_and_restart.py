@@ -9,7 +9,6 @@ from google.api_core import exceptions
 from google.cloud import run_v2
 
 from tests.emulators.cloud_run.driver import (
-    PARENT,
     POLLING,
     Emulator,
     a_container,
@@ -19,6 +18,7 @@ from tests.emulators.cloud_run.driver import (
     eventually,
     http,
     manual,
+    on_both,
     running,
 )
 
@@ -36,6 +36,7 @@ def warm(emulator: Emulator, service_id: str, **env: str) -> dict:
     return instance
 
 
+@on_both
 def test_a_minimum_instance_that_dies_is_replaced(emulator: Emulator, service_id: str) -> None:
     first = warm(emulator, service_id)
     url = f"{emulator.url}/emulator/v1/services/{service_id}/instances/{first['id']}:kill"
@@ -47,6 +48,7 @@ def test_a_minimum_instance_that_dies_is_replaced(emulator: Emulator, service_id
     assert http.post(url).status_code == 404
 
 
+@on_both
 def test_a_crash_loop_backs_off(emulator: Emulator, service_id: str, tmp_path) -> None:
     emulator.create(service_id, container_service(FAIL="1"))
     emulator.scale(service_id, automatic(1, 1))
@@ -69,15 +71,17 @@ def test_a_crash_loop_backs_off(emulator: Emulator, service_id: str, tmp_path) -
     eventually(lambda: emulator.instances(service_id) == [])
 
 
+@on_both
 def test_sigterm_reaches_a_frozen_instance(emulator: Emulator, service_id: str) -> None:
     instance = warm(emulator, service_id)
     eventually(lambda: emulator.instances(service_id, "FROZEN"))
     emulator.scale(service_id, manual(0))
-    eventually(lambda: not alive(instance["pid"]), 0.9)
+    eventually(lambda: not alive(instance["pid"]))
     [end] = eventually(lambda: emulator.observed(service_id)["exits"])
     assert end["code"] != 137
 
 
+@on_both
 def test_an_instance_that_ignores_sigterm_is_killed_after_the_grace(
     emulator: Emulator, service_id: str
 ) -> None:
@@ -87,7 +91,7 @@ def test_an_instance_that_ignores_sigterm_is_killed_after_the_grace(
     assert alive(instance["pid"])
     assert emulator.instances(service_id, "STOPPING")
     eventually(lambda: not alive(instance["pid"]))
-    assert 0.9 < time.monotonic() - began < 5
+    assert time.monotonic() - began > 0.9
     assert eventually(lambda: emulator.observed(service_id)["exits"])[0]["code"] == 137
 
 
@@ -107,6 +111,7 @@ def test_idle_instances_shut_down_to_the_minimum(tmp_path) -> None:
         assert len(emulator.instances("idle")) == 1
 
 
+@on_both
 def test_a_new_revision_is_a_fresh_instance_and_scaling_is_not(emulator: Emulator, service_id: str) -> None:
     service = a_service()
     service.template.volumes = [
@@ -117,25 +122,27 @@ def test_a_new_revision_is_a_fresh_instance_and_scaling_is_not(emulator: Emulato
     emulator.create(service_id, service)
     uri = emulator.scale(service_id, automatic(1, 1)).uri
     assert http.get(f"{uri}/fill?mib=1").json()["error"] is None
-    pid = http.get(uri).json()["pid"]
+    [first] = emulator.instances(service_id)
     emulator.scale(service_id, automatic(0, 1))
-    assert http.get(uri).json()["pid"] == pid
+    assert http.get(uri).status_code == 200
+    assert [instance["id"] for instance in emulator.instances(service_id)] == [first["id"]]
     assert http.get(f"{uri}/files").json() == ["big"]
 
     service.template.containers[0].env.append(run_v2.EnvVar(name="NEW", value="1"))
-    service.name = emulator.name(service_id)
+    emulator.with_image(service).name = emulator.name(service_id)
     request = run_v2.UpdateServiceRequest(service=service, update_mask={"paths": ["template"]})
     changed = emulator.client.update_service(request=request).result(polling=POLLING)
     assert changed.latest_ready_revision == changed.latest_created_revision
     assert http.get(uri).json()["environment"]["NEW"] == "1"
     assert http.get(f"{uri}/files").json() == []
-    eventually(lambda: not alive(pid))
+    eventually(lambda: not alive(first["pid"]))
 
 
+@on_both
 def test_a_deployment_that_fails_leaves_the_old_revision_serving(emulator: Emulator, service_id: str) -> None:
     warm(emulator, service_id)
     before = emulator.get(service_id)
-    update = container_service(FAIL="1")
+    update = emulator.with_image(container_service(FAIL="1"))
     update.name = before.name
     request = run_v2.UpdateServiceRequest(service=update, update_mask={"paths": ["template"]})
     with pytest.raises(exceptions.GoogleAPICallError, match="not ready"):
@@ -166,6 +173,7 @@ def test_a_startup_probe_by_path_decides_when_requests_come(emulator: Emulator, 
     assert http.get(uri).status_code == 200
 
 
+@on_both
 def test_a_container_that_never_listens_fails_within_its_allowance(
     emulator: Emulator, service_id: str
 ) -> None:
@@ -176,7 +184,5 @@ def test_a_container_that_never_listens_fails_within_its_allowance(
     service.template.containers = [a_container(env={"MUTE": "1"}, startup_probe=probe)]
     service.scaling = automatic(0, 1)
     with pytest.raises(exceptions.GoogleAPICallError, match="did not succeed within"):
-        emulator.client.create_service(parent=PARENT, service=service, service_id=service_id).result(
-            polling=POLLING
-        )
+        emulator.create(service_id, service)
     eventually(lambda: emulator.instances(service_id) == [])

@@ -20,6 +20,7 @@ from tests.emulators.cloud_run.driver import (
     eventually,
     http,
     manual,
+    on_both,
     running,
 )
 
@@ -70,28 +71,35 @@ def test_the_container_sees_only_its_own_environment(uri: str) -> None:
     assert environment["HOME"] == seen["directory"]
 
 
-def test_template_environment_and_metadata_server_reach_the_container(tmp_path) -> None:
-    with running(tmp_path, "--metadata", "127.0.0.1:9") as emulator:
+@on_both
+def test_template_environment_and_metadata_server_reach_the_container(tmp_path, runtime) -> None:
+    with running(
+        tmp_path, "--metadata", "127.0.0.1:9", "--instance-env", "MINE=a=b", runtime=runtime
+    ) as emulator:
         service = a_service()
-        service.template.containers = [a_container(env={"GREETING": "hello", "DORMOUSE_PORT": "3"})]
+        service.template.containers = [a_container(env={"GREETING": "hello", "MINE": "no"})]
         emulator.create("env", service)
         environment = http.get(emulator.scale("env", automatic(0, 1)).uri).json()["environment"]
     assert environment["GREETING"] == "hello"
+    assert environment["MINE"] == "a=b"
     assert environment["GCE_METADATA_HOST"] == environment["GCE_METADATA_IP"] == "127.0.0.1:9"
     assert "EMULATOR_SECRET" not in environment
 
 
+@on_both
 def test_a_large_body_comes_back_unchanged(uri: str) -> None:
     body = os.urandom(5 << 20)
     assert http.post(f"{uri}/echo", content=body).content == body
 
 
+@on_both
 def test_a_chunked_request_body_comes_back_unchanged(uri: str) -> None:
     pieces = [os.urandom(size) for size in (1, 70000, 3, 200000)]
     response = http.post(f"{uri}/echo", content=iter(pieces))
     assert response.content == b"".join(pieces)
 
 
+@on_both
 def test_a_stream_arrives_piece_by_piece(uri: str) -> None:
     http.get(uri)
     began = time.monotonic()
@@ -101,6 +109,7 @@ def test_a_stream_arrives_piece_by_piece(uri: str) -> None:
     assert arrivals[-1] - arrivals[0] > 0.4
 
 
+@on_both
 def test_one_connection_carries_many_requests(uri: str) -> None:
     with httpx2.Client() as client:
         for number in range(20):
@@ -118,6 +127,7 @@ def test_pipelined_requests_are_answered_in_order(raw: socket.socket) -> None:
     assert answer.count(b"200 OK") == 2
 
 
+@on_both
 def test_expect_continue_is_answered_by_the_container(raw: socket.socket) -> None:
     raw.sendall(
         b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
@@ -194,6 +204,7 @@ def test_a_client_that_goes_away_ends_its_request(emulator: Emulator, service_id
     eventually(lambda: http.get(address).is_success and os.path.exists(f"{directory}/client-gone"))
 
 
+@on_both
 def test_a_container_that_dies_in_a_request_is_503_and_the_next_request_is_served(uri: str) -> None:
     response = http.get(f"{uri}/leave?code=1")
     assert response.status_code == 503
@@ -217,6 +228,7 @@ def test_forwarding_headers_are_added_and_hop_headers_dropped(uri: str) -> None:
     assert headers["host"] in uri
 
 
+@on_both
 def test_exact_counts_are_kept_and_scaled(emulator: Emulator, service_id: str) -> None:
     emulator.create(service_id)
     emulator.scale(service_id, manual(2))

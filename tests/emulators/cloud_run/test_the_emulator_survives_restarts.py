@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -16,16 +14,17 @@ from google.cloud import run_v2
 from emulators.cloud_run.arguments import parse
 from tests.emulators.cloud_run.driver import (
     PARENT,
-    ROOT,
     Emulator,
     a_service,
     alive,
     automatic,
     end,
     eventually,
-    free_port,
+    host_pid,
     http,
     manual,
+    on_both,
+    refused,
     start,
 )
 
@@ -37,10 +36,14 @@ def warm(emulator: Emulator, service_id: str) -> int:
     return instance["pid"]
 
 
-def test_a_clean_stop_leaves_no_process_and_a_restart_keeps_services_and_addresses(tmp_path: Path) -> None:
-    first = start(tmp_path, "--grace", "1")
+@on_both
+def test_a_clean_stop_leaves_no_process_and_a_restart_keeps_services_and_addresses(
+    tmp_path: Path, runtime: str
+) -> None:
+    first = start(tmp_path, "--grace", "1", runtime=runtime)
     pid = warm(first, "warm")
     child = http.get(first.get("warm").uri + "/spin?detach=1").json()["child"]
+    child = host_pid(first.instances("warm")[0], child)
     first.create("off")
     before = {service_id: first.get(service_id) for service_id in ("warm", "off")}
     end(first)
@@ -48,7 +51,7 @@ def test_a_clean_stop_leaves_no_process_and_a_restart_keeps_services_and_address
     assert not alive(pid)
     assert not alive(child)
 
-    second = start(tmp_path, "--grace", "1", port=first.port)
+    second = start(tmp_path, "--grace", "1", port=first.port, runtime=runtime)
     try:
         assert {service_id: second.get(service_id) for service_id in before} == before
         assert http.get(before["off"].uri).status_code == 503
@@ -59,16 +62,18 @@ def test_a_clean_stop_leaves_no_process_and_a_restart_keeps_services_and_address
         end(second)
 
 
-def test_what_a_killed_emulator_left_is_killed_at_the_next_start(tmp_path: Path) -> None:
-    first = start(tmp_path, "--no-freeze")
+@on_both
+def test_what_a_killed_emulator_left_is_killed_at_the_next_start(tmp_path: Path, runtime: str) -> None:
+    first = start(tmp_path, "--no-freeze", runtime=runtime)
     pid = warm_unfrozen(first)
     child = http.get(first.get("warm").uri + "/spin?detach=1").json()["child"]
+    child = host_pid(first.instances("warm")[0], child)
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
     assert alive(pid)
     assert alive(child)
 
-    second = start(tmp_path, "--grace", "1")
+    second = start(tmp_path, "--grace", "1", runtime=runtime)
     try:
         assert not alive(pid)
         assert not alive(child)
@@ -115,18 +120,6 @@ def test_a_second_stop_signal_is_harmless(tmp_path: Path) -> None:
     emulator.process.send_signal(signal.SIGTERM)
     assert emulator.process.wait(30) == 0
     assert not alive(pid)
-
-
-def refused(state: Path, *flags: str) -> str:
-    """What a start that fails says."""
-    command = [
-        *(sys.executable, "-m", "emulators.cloud_run", "--port", str(free_port()), "--state", str(state)),
-        *("--project", "demo-dormouse", "--location", "europe-west1", *flags),
-    ]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
-    assert ended.returncode != 0
-    assert "Traceback" not in ended.stderr
-    return ended.stderr
 
 
 def test_two_emulators_never_share_a_state(tmp_path: Path) -> None:

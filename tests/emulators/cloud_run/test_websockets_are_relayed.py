@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.emulators.cloud_run.driver import Emulator, a_service, automatic, eventually, http
+from tests.emulators.cloud_run.driver import Emulator, a_service, automatic, eventually, http, on_both
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,7 @@ def in_flight(emulator: Emulator) -> int:
     return sum(instance["requestsInFlight"] for instance in emulator.instances("talker"))
 
 
+@on_both
 def test_messages_go_both_ways_and_the_socket_counts_as_a_request(emulator: Emulator, uri: str) -> None:
     with connect(f"{uri.replace('http', 'ws')}/talk") as socket:
         for number in range(5):
@@ -47,6 +48,7 @@ def test_a_client_that_vanishes_closes_the_socket_in_the_container(emulator: Emu
     eventually(lambda: http.get(uri).is_success and os.path.exists(f"{directory}/socket-closed"))
 
 
+@on_both
 def test_an_open_socket_is_cut_at_the_request_timeout(emulator: Emulator, uri: str) -> None:
     began = time.monotonic()
     with connect(f"{uri.replace('http', 'ws')}/talk") as socket, pytest.raises(ConnectionClosed):

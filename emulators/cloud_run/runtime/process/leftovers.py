@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from emulators.cloud_run.runtime import tree
+from emulators.cloud_run.runtime.process import tree
 
 RECORD = "process.json"
 _PATIENCE_SECONDS = 5.0

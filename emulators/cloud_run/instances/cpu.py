@@ -1,0 +1,70 @@
+"""Has the container its CPU? Taken and given back one after the other, however fast the wishes change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from emulators.cloud_run.runtime.contract import Container, RuntimeFailure
+
+
+class Cpu:
+    """The CPU of one container.
+
+    `frozen` is told when it has been taken and nobody has wanted it back since; `broken` when it cannot be given back.
+    """
+
+    def __init__(
+        self, container: Container, *, frozen: Callable[[], None], broken: Callable[[str], None]
+    ) -> None:
+        self._container = container
+        self._frozen = frozen
+        self._broken = broken
+        self._wanted = True
+        self._has = True
+        self._work: asyncio.Task[None] | None = None
+
+    def take(self) -> None:
+        """Begin to take it away."""
+        self._want(has=False)
+
+    def give(self) -> None:
+        """Begin to give it back; it has it when `given` returns."""
+        self._want(has=True)
+
+    async def given(self) -> None:
+        """Return when the container has its CPU; raises RuntimeFailure when it cannot be given."""
+        self.give()
+        if self._work is not None:
+            await asyncio.shield(self._work)
+
+    def _want(self, *, has: bool) -> None:
+        self._wanted = has
+        if self._work is None and self._has != has:
+            self._work = asyncio.create_task(self._follow())
+            self._work.add_done_callback(self._settled)
+
+    async def _follow(self) -> None:
+        try:
+            while self._has != self._wanted:
+                await (self._thaw() if self._wanted else self._freeze())
+        finally:
+            self._work = None
+        if not self._has:
+            self._frozen()
+
+    async def _thaw(self) -> None:
+        await self._container.thaw()
+        self._has = True
+
+    async def _freeze(self) -> None:
+        # What fails half-way may have frozen it, so it counts as frozen until a thaw has succeeded.
+        self._has = False
+        try:
+            await self._container.freeze()
+        except RuntimeFailure:
+            self._wanted = True
+
+    def _settled(self, work: asyncio.Task[None]) -> None:
+        if not work.cancelled() and (error := work.exception()) is not None:
+            self._broken(str(error))

@@ -1,0 +1,1 @@
+"""Containers as plain processes: started, bounded, frozen and killed as whole trees."""
