@@ -16,7 +16,18 @@ EMPTY_NAMES = frozenset(
     {"util", "utils", "helper", "helpers", "manager", "common", "base", "misc", "data", "info"}
 )
 CLOCKS = frozenset({"now", "utcnow", "today", "monotonic", "perf_counter", "time_ns", "time"})
-_ROOTS = ("main.py", "shared", "functions", "emulators", "workstation", "tools", "demo", "tests", "bench")
+_ROOTS = (
+    "main.py",
+    "shared",
+    "functions",
+    "emulators",
+    "workstation",
+    "tools",
+    "demo",
+    "proof",
+    "tests",
+    "bench",
+)
 _SAMPLES = "demo/project"
 
 
