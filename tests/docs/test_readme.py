@@ -12,7 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-ELSEWHERE = {"./dev test": "what runs this test", "./dev demo": "tests/demo"}
+ELSEWHERE = {
+    "./dev test": "what runs this test",
+    "./dev demo": "tests/demo",
+    "./dev kill --rounds 2": "tests/proof",
+}
 
 
 def commands() -> list[str]:
