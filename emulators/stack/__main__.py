@@ -15,7 +15,7 @@ from emulators.stack import arguments, detached, stack_file
 from emulators.stack.auth import DEMO_USERS, id_token, user
 from emulators.stack.cloud import LocalCloud
 from emulators.stack.component import StackError
-from emulators.stack.console import table, workstation_line
+from emulators.stack.console import runtime_line, table, workstation_line
 from emulators.stack.demo_workstation import Client, bring_up
 from emulators.stack.options import Options
 from emulators.stack.probe import answers
@@ -51,6 +51,8 @@ def up(options: Options) -> int:
         cloud.start()
         content = cloud.description()
         _say(table(content["components"]))
+        if content["runtime"]:
+            _say(runtime_line(content["runtime"]))
         if options.workstation:
             client = Client(cloud.endpoints["api"], cloud.id_token(DEMO_USERS[0].uid))
             _say(workstation_line(bring_up(client), cloud.endpoints["gateway"]))

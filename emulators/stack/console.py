@@ -17,6 +17,12 @@ def table(components: Mapping[str, Mapping[str, str]], health: Mapping[str, str]
     return _aligned([head, *rows])
 
 
+def runtime_line(runtime: str) -> str:
+    """What workstations are here."""
+    kinds = {"docker": "containers of the Docker engine", "process": "plain processes, without isolation"}
+    return f"Workstations are {kinds[runtime]}."
+
+
 def workstation_line(workstation: Mapping[str, Any], gateway: str) -> str:
     """State, address and price of a workstation."""
     name = f"{workstation['project']}/{workstation['displayName']}"
