@@ -36,14 +36,20 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="how many (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=_at_least_one, default=20, metavar="N", help="how many (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="what is drawn from (%(default)s)")
     parser.add_argument(
-        "--only", type=int, action="append", metavar="ROUND", help="this round alone; repeat for more"
+        "--only",
+        type=_at_least_one,
+        action="append",
+        metavar="ROUND",
+        help="this round alone; repeat for more",
     )
     parser.add_argument(
         "--lanes",
-        type=int,
+        type=_at_least_one,
         default=3,
         metavar="N",
         help="clouds side by side (%(default)s); each takes about 1 GiB",
@@ -90,6 +96,13 @@ def main() -> int:
     kills = sum(bool(strike.hit) for outcome in outcomes for strike in outcome.strikes)
     print(f"{clean} of {len(outcomes)} rounds ended clean after {kills} kills, in {minutes:.1f} min.")
     return 0 if clean == len(outcomes) else 1
+
+
+def _at_least_one(text: str) -> int:
+    # No round at all would end as clean, and no lane would never end.
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 on")
+    return int(text)
 
 
 def _say(seed: int, outcome: Outcome) -> None:

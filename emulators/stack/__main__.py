@@ -74,7 +74,9 @@ def up(options: Options) -> int:
 
 def detached_up(options: Options, given: list[str]) -> int:
     """Starts the cloud in the background; content when it runs already."""
-    if options.stack_file.exists() and status(options.stack_file) == 0:
+    path = options.stack_file
+    # The file of a cloud that was killed is no reason not to start one.
+    if path.exists() and stack_file.is_running(path) and status(path) == 0:
         return 0
     detached.up(options, given)
     return 0

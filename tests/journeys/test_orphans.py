@@ -44,6 +44,7 @@ class Admin:
         return "dormouse-runtime@demo-dormouse.iam.gserviceaccount.com"
 
 
+@pytest.mark.mission("CLEAN-02")
 def test_a_stray_service_is_deleted_and_neither_a_living_nor_a_foreign_one(ada: Hands) -> None:
     id_ = ada.provision("lives-on", idleTimeout="240s", stopTimeout="300s")
     living = ada.service(id_)

@@ -92,6 +92,7 @@ def test_one_that_goes_while_it_is_idle_takes_nothing_with_it(ada: Hands) -> Non
     assert all("Nothing is lost" in message for message in replaced)
 
 
+@pytest.mark.mission("LIFE-26")
 def test_several_that_go_in_a_row_are_each_loaded_anew_and_what_was_not_saved_is_said(ada: Hands) -> None:
     id_ = slept(ada, "gone-again-and-again", "the saved one")
     for number in range(3):

@@ -56,7 +56,11 @@ def test_every_part_answers_and_has_a_log(cloud: CommandLine) -> None:
 def test_it_says_what_workstations_run_on(cloud: CommandLine) -> None:
     stack = content(cloud)
     with urllib.request.urlopen(f"{stack['endpoints']['cloud_run']}/emulator/v1/runtime") as answer:
-        assert json.load(answer)["runtime"] == stack["runtime"] == ("process" if why_unusable(with_doors=True) else "docker")
+        assert (
+            json.load(answer)["runtime"]
+            == stack["runtime"]
+            == ("process" if why_unusable(with_doors=True) else "docker")
+        )
 
 
 def test_the_scheduler_sweeps_with_the_deployed_jobs_and_is_let_in(cloud: CommandLine) -> None:

@@ -16,6 +16,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import run_v2
 
+from emulators.cloud_run.runtime.docker.logs import LOG_BYTES
 from tests.emulators.cloud_run.driver import (
     IMAGE,
     Emulator,
@@ -101,6 +102,7 @@ def tries_to_reach(uri: str, host: str, port: int) -> str:
     return run(uri, code)["out"].strip()
 
 
+@pytest.mark.mission("SEC-02")
 def test_every_limit_is_the_kernels(bounded: Emulator, sdk: Any) -> None:
     resources = run_v2.ResourceRequirements(limits={"memory": "256Mi", "cpu": "0.5"}, cpu_idle=True)
     mount = run_v2.VolumeMount(name="workspace", mount_path="/workspace")
@@ -180,6 +182,7 @@ def test_doors_lead_to_what_they_name_and_to_nothing_else(bounded: Emulator, ser
     assert answer["out"].strip() == "True" or "ConnectionReset" in answer["error"]
 
 
+@pytest.mark.mission("SEC-03")
 def test_services_do_not_reach_each_other(bounded: Emulator) -> None:
     one, other = woken(bounded, "one"), woken(bounded, "other")
     [of_one], [of_other] = bounded.instances("one"), bounded.instances("other")
@@ -219,6 +222,20 @@ def test_memory_taken_by_a_child_ends_the_whole_instance(bounded: Emulator) -> N
     [end] = eventually(lambda: bounded.observed("child-oom")["exits"])
     assert "Memory limit of 128 MiB exceeded" in end["reason"]
     assert client.get(uri).status_code == 200
+
+
+def test_output_without_end_keeps_its_newest(bounded: Emulator) -> None:
+    """The disk is not filled, and why it ended can still be read."""
+    uri = woken(bounded, "talkative")
+    code = f"""
+with open("/proc/1/fd/1", "w") as out:
+    for _ in range({LOG_BYTES // MIB + 4}):
+        print("x" * {MIB}, file=out)
+    print("the last words", file=out)
+"""
+    assert run(uri, code)["code"] == 0
+    eventually(lambda: "the last words" in bounded.log("talkative"))
+    assert len(bounded.log("talkative")) <= LOG_BYTES
 
 
 def test_a_crash_is_not_taken_for_a_limit(bounded: Emulator) -> None:

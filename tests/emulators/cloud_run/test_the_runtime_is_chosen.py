@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 import pytest
 
 from emulators.cloud_run.arguments import parse
+from emulators.cloud_run.runtime.docker.networks import routes
 from tests.emulators.cloud_run.driver import Emulator, end, http, refused, start
 
 NOWHERE = "unix:///nonexistent/engine.sock"
@@ -58,3 +60,12 @@ def test_containers_that_cannot_be_had_are_an_error_when_asked_for(
 def test_wrong_doors_and_variables_are_refused(flag: str, value: str) -> None:
     with pytest.raises(SystemExit):
         parse(["--port", "1", "--state", "s", "--project", "p", "--location", "l", flag, value])
+
+
+def test_ways_that_this_machine_has_are_known_but_for_the_default_one() -> None:
+    table = (
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
+        "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\n"
+        "br-1\t00BBD50A\t00000000\t0001\t0\t0\t0\tC0FFFFFF\n"
+    )
+    assert routes(table) == [ipaddress.IPv4Network("10.213.187.0/26")]

@@ -1,4 +1,4 @@
-"""Where does a container's output go? Into the instance's log, as it comes."""
+"""Where does a container's output go? Into the instance's log, as it comes, of which the newest is kept."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path
 import requests
 from docker.errors import DockerException
 
+from emulators.cloud_run.model.quantities import MIB
 from emulators.cloud_run.runtime.docker.engine import connect
 
+# Whoever prints without end must not fill the disk. The log begins anew then: its end tells why an instance died.
+LOG_BYTES = 16 * MIB
 # A dead container's output ends by itself; the rest of a hung engine's is given up.
 _LAST_WORDS_SECONDS = 5.0
 
@@ -37,4 +40,6 @@ class LogFollower:
             self._log.open("ab", buffering=0) as log,
         ):
             for piece in client.api.logs(self._container_id, stream=True, follow=True):
+                if log.tell() + len(piece) > LOG_BYTES:
+                    log.truncate(0)
                 log.write(piece)

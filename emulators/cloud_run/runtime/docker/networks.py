@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+import secrets
 from collections import defaultdict
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from docker.types import IPAMConfig, IPAMPool
 
@@ -16,9 +18,10 @@ from emulators.cloud_run.runtime.docker.engine import Client, Engine
 from emulators.cloud_run.runtime.docker.labels import SERVICE, Owner
 
 # The engine's own pools end at about thirty networks. This makes 1024 of 61 containers each.
-_RANGE = ipaddress.ip_network("10.213.0.0/16")
+_RANGE = ipaddress.IPv4Network("10.213.0.0/16")
 _PREFIX_LENGTH = 26
 _ATTEMPTS = 20
+_ROUTES = Path("/proc/net/route")
 
 
 class Networks:
@@ -58,20 +61,42 @@ class Networks:
                 await self._engine.call(lambda client: client.api.remove_network(network))
 
     async def _create(self, service_id: str) -> str:
-        for subnet in random.sample(list(_RANGE.subnets(new_prefix=_PREFIX_LENGTH)), _ATTEMPTS):
+        for subnet in await asyncio.to_thread(_free_subnets):
             create = partial(self._create_in, str(subnet), service_id)
             try:
                 return await self._engine.call(create)
             except RuntimeFailure as error:
                 if "overlaps" not in str(error):
                     raise
-        raise RuntimeFailure(f"None of {_ATTEMPTS} networks tried in {_RANGE} is free.")
+        raise RuntimeFailure(f"No network is free in {_RANGE}; see `ip route` and `docker network ls`.")
 
     def _create_in(self, subnet: str, service_id: str, client: Client) -> str:
         made = client.api.create_network(
-            f"cloud-run-{self._owner.state[:8]}-{service_id}",
+            # Engines look networks up by name at times; one that could not be removed may still bear the service's.
+            f"cloud-run-{self._owner.state[:8]}-{service_id}-{secrets.token_hex(3)}",
             driver="bridge",
             ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]),
             labels=self._owner.labels(**{SERVICE: service_id}),
         )
         return str(made["Id"])
+
+
+def _free_subnets() -> list[ipaddress.IPv4Network]:
+    taken = routes(_ROUTES.read_text())
+    every = _RANGE.subnets(new_prefix=_PREFIX_LENGTH)
+    free = [subnet for subnet in every if not any(map(subnet.overlaps, taken))]
+    return random.sample(free, min(_ATTEMPTS, len(free)))
+
+
+def routes(table: str) -> list[ipaddress.IPv4Network]:
+    """The networks that this machine has a way to, but for the default one; `table` is the kernel's.
+
+    An engine knows its own networks only, and two ways to one network lead astray.
+    """
+    rows = [line.split() for line in table.splitlines()[1:]]
+    found = [ipaddress.IPv4Network((_address(row[1]), _address(row[7]))) for row in rows]
+    return [network for network in found if network.prefixlen]
+
+
+def _address(word: str) -> str:
+    return str(ipaddress.IPv4Address(bytes.fromhex(word)[::-1]))
