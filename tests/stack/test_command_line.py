@@ -70,6 +70,18 @@ def test_a_killed_supervisor_leaves_no_child_and_the_next_commands_say_so(comman
     assert "was killed" in status.stderr
 
 
+def test_a_cloud_follows_one_that_was_killed(command_line: CommandLine) -> None:
+    command_line.start(*ONLY)
+    supervisor: int = running(command_line)["pids"]["supervisor"]  # type: ignore[index]
+    os.kill(supervisor, signal.SIGKILL)
+    until(lambda: is_gone(supervisor), "the supervisor is gone")
+
+    again = command_line.run("up", "--detach", "--free-ports", *ONLY)
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert command_line.run("status").returncode == 0
+
+
 def test_a_restarted_child_has_its_new_process_in_the_file(command_line: CommandLine) -> None:
     command_line.start(*ONLY)
     first: int = running(command_line)["pids"]["identity"]  # type: ignore[index]

@@ -90,6 +90,7 @@ class Connection:
             try:
                 while await self._next():
                     pass
+                await self._linger()
             except Refusal as refusal:
                 await self._refuse(refusal)
             except (BadHead, Truncated) as error:
@@ -158,8 +159,13 @@ class Connection:
 
     async def _refuse(self, refusal: Refusal) -> None:
         self._writer.write(answer(refusal))
+        await self._linger()
+
+    async def _linger(self) -> None:
+        """Closing over unread bytes would reset the connection before the client has read the answer."""
+        if self._writer.is_closing():
+            return
         self._writer.write_eof()
-        # Closing over unread bytes would reset the connection before the client reads the answer.
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_SECONDS):
                 while await self._reader.read(MAX_HEAD_BYTES):

@@ -88,13 +88,17 @@ class FileRoutes:
 
     async def _receive(self, request: Request, upload: Upload) -> int:
         size = 0
+        refused: OSError | None = None
         try:
             async for piece in request.stream():
                 size += len(piece)
                 self._instance.touch(Source.FILE)
-                await in_thread(upload.write, piece)
+                # Read to its end all the same: most clients never see an answer that comes while they still send.
+                refused = refused or await in_thread(_written, upload, piece)
         except ClientDisconnect as error:
             raise AgentError(400, "the upload broke off; the file is unchanged") from error
+        if refused:
+            raise refused
         return size
 
     async def _delete(self, request: Request, path: bytes) -> Response:
@@ -103,6 +107,15 @@ class FileRoutes:
             raise AgentError(400, "recursive must be true or false")
         await in_thread(remove, self._root, path, recursive=recursive == "true")
         return Response(status_code=204)
+
+
+def _written(upload: Upload, piece: bytes) -> OSError | None:
+    """Return why it could not be."""
+    try:
+        upload.write(piece)
+    except OSError as error:
+        return error
+    return None
 
 
 @contextlib.contextmanager
