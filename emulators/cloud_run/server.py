@@ -20,6 +20,7 @@ from emulators.cloud_run.api.operation_routes import OperationRoutes
 from emulators.cloud_run.api.service_routes import ServiceRoutes
 from emulators.cloud_run.arguments import Arguments
 from emulators.cloud_run.catalog import Catalog
+from emulators.cloud_run.choice import choose
 from emulators.cloud_run.front.invoker import Invokers
 from emulators.cloud_run.front.keys import Keys
 from emulators.cloud_run.hosting import Hosting
@@ -29,7 +30,6 @@ from emulators.cloud_run.model.names import Place
 from emulators.cloud_run.model.service import Rules
 from emulators.cloud_run.operations import Operations
 from emulators.cloud_run.reconciliation import Reconciliation
-from emulators.cloud_run.runtime.choice import choose
 from emulators.cloud_run.runtime.contract import Runtime
 from emulators.cloud_run.runtime.ports import LOOPBACK
 from emulators.cloud_run.services import Services
