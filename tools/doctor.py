@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PORTS = (8080, 8081, 8082, 8083, 8084, 8090, 8091, 9099, 9199)
+PORTS = (8080, 8081, 8082, 8083, 8084, 8090, 8091, 9099, 9198, 9199)
 _FREE_BYTES = 2 << 30
 _CLOCK_SKEW = timedelta(seconds=30)
 

@@ -53,7 +53,7 @@ class Arguments:
     restart_delay: timedelta
     freeze: bool
     runtime: str
-    doors: tuple[int, ...]
+    doors: dict[int, int]
     instance_env: dict[str, str]
     workspace_bound: str
     require_service_account: bool
@@ -70,7 +70,7 @@ def parse(words: list[str] | None = None) -> Arguments:
     values["images"] = dict(values.pop("image"))
     values["invokers"] = tuple(values.pop("invoker"))
     values["state"] = values["state"].resolve()
-    values["doors"] = tuple(dict.fromkeys(values.pop("door")))
+    values["doors"] = dict(values.pop("door"))
     values["instance_env"] = dict(values["instance_env"])
     return Arguments(**values)
 
@@ -137,8 +137,9 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
         type=_door,
         action="append",
         default=[],
-        metavar="127.0.0.1:PORT",
-        help="an address of this machine that instances find at the same 127.0.0.1:PORT; repeatable",
+        metavar="127.0.0.1:PORT[=127.0.0.1:PORT]",
+        help="an address that instances find at 127.0.0.1, and what of this machine is behind it (the same unless "
+        "said otherwise); repeatable",
     )
     add(
         "--instance-env",
@@ -191,7 +192,12 @@ def _seconds(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _door(text: str) -> int:
+def _door(text: str) -> tuple[int, int]:
+    inside, _, behind = text.partition("=")
+    return _loopback_port(inside), _loopback_port(behind or inside)
+
+
+def _loopback_port(text: str) -> int:
     host, _, port = text.rpartition(":")
     if host != LOOPBACK or not (port.isdecimal() and 0 < int(port) < 65536):
         raise argparse.ArgumentTypeError(f"'{text}' is not of the form {LOOPBACK}:PORT")

@@ -5,9 +5,10 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from emulators.cloud_storage.application import application
+from emulators.cloud_storage.application import Router, application
 from emulators.cloud_storage.disk import Disk
 from emulators.cloud_storage.names import check_bucket_name
+from emulators.cloud_storage.resumable import Uploads
 from emulators.cloud_storage.signers import Signers
 from emulators.cloud_storage.store import Store
 from emulators.serving import serve
@@ -46,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
+    parser.add_argument(
+        "--signed-port",
+        type=int,
+        metavar="PORT",
+        help="a second port, for those who must not be taken for an owner: only signed URLs are served there",
+    )
     parser.add_argument("--state", type=Path, required=True, help="directory that keeps the objects")
     parser.add_argument("--project", required=True, help="project that owns the buckets")
     parser.add_argument("--keys-base", metavar="URL", help="where the keys of accounts are published")
@@ -74,7 +81,12 @@ def main() -> None:
     asyncio.run(_create_buckets(store, options.bucket))
     keys_base = options.keys_base.rstrip("/") if options.keys_base else None
     signers = Signers(keys_base, options.signer, _now)
-    serve("cloud_storage", {options.port: application(store, signers, options.project)})
+    uploads = Uploads(store)
+    apps = {options.port: application(Router(store, uploads, signers, options.project))}
+    if options.signed_port:
+        guarded = Router(store, uploads, signers, options.project, signed_only=True)
+        apps[options.signed_port] = application(guarded)
+    serve("cloud_storage", apps)
 
 
 async def _create_buckets(store: Store, names: list[str]) -> None:

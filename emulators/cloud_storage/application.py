@@ -28,8 +28,10 @@ _JSON_ROOTS = (b"/storage/v1/", b"/upload/storage/v1/", b"/download/storage/v1/"
 class Router:
     """The table of the JSON API; every other path with two segments is an object of the XML API."""
 
-    def __init__(self, store: Store, signers: Signers, project: str) -> None:
-        uploads = Uploads(store)
+    def __init__(
+        self, store: Store, uploads: Uploads, signers: Signers, project: str, *, signed_only: bool = False
+    ) -> None:
+        self._signed_only = signed_only
         objects, buckets, copies = JsonObjects(store, uploads), JsonBuckets(store, project), Copies(store)
         self._xml = XmlObjects(store, uploads, signers)
         one = "storage/v1/b/*/o/*"
@@ -78,6 +80,8 @@ class Router:
             return PlainTextResponse("Ok")
         refuse_unsupported(request)
         if raw_path.startswith(_JSON_ROOTS):
+            if self._signed_only:
+                raise StorageError(Reason.DENIED, "Only signed URLs are served here.")
             return await self._answer_json(request, split_path(raw_path))
         bucket, separator, name = raw_path.removeprefix(b"/").partition(b"/")
         if not separator or not name:
@@ -103,9 +107,8 @@ def _matched(pattern: tuple[str, ...], segments: list[str]) -> list[str] | None:
     return [segment for part, segment in pairs if part == "*"]
 
 
-def application(store: Store, signers: Signers, project: str) -> ASGIApp:
-    """The whole emulator."""
-    router = Router(store, signers, project)
+def application(router: Router) -> ASGIApp:
+    """What is served on a port."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

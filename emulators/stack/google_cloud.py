@@ -50,6 +50,7 @@ def identity(options: Options, addresses: Addresses) -> Component:
 def cloud_storage(options: Options, addresses: Addresses) -> Component:
     """Buckets on disk; signed URLs verified against identity's keys."""
     arguments = ["--keys-base", addresses.url("identity"), "--bucket", BACKUP_BUCKET]
+    arguments += ["--signed-port", str(addresses.ports["cloud_storage_signed"])]
     return _emulator("cloud_storage", options, addresses, arguments)
 
 
@@ -71,10 +72,14 @@ def cloud_run(options: Options, addresses: Addresses, runtime: Runtime) -> Compo
 
 
 def doors(options: Options, addresses: Addresses) -> list[str]:
-    """What code in a workstation reaches of this machine: what stands for Google's own, on every way to it."""
-    ways = [addresses, *(addresses.by_way_of(detours) for detours in options.detours.values())]
-    names = ("identity", "metadata_runtime", "cloud_storage")
-    return sorted({way.host(name) for way in ways for name in names})
+    """What code in a workstation reaches of this machine: metadata, published keys, and objects by signed URL."""
+    plain = {addresses.host("identity"), addresses.host("metadata_runtime")}
+    # The JSON API takes everybody for an owner. On a detour it is for whoever put that there to see to it.
+    signed = f"{addresses.host('cloud_storage')}={addresses.host('cloud_storage_signed')}"
+    detours = (addresses.by_way_of(ports) for ports in options.detours.values())
+    return sorted(
+        plain | {signed} | {way.host("cloud_storage") for way in detours} - {addresses.host("cloud_storage")}
+    )
 
 
 def cloud_scheduler(options: Options, addresses: Addresses) -> Component:

@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, int] = {
     "auth_hub": 4400,
     "auth_logging": 4500,
     "cloud_storage": 9199,
+    "cloud_storage_signed": 9198,
 }
 
 

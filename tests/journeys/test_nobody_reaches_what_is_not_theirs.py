@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 
+from emulators.stack.google_cloud import BACKUP_BUCKET
 from tests.journeys.conftest import Hands
 
 pytestmark = [pytest.mark.stack, pytest.mark.firestore]
@@ -77,6 +78,30 @@ for route in ("quiesce", "resume", "load"):
 
     assert code == 0, printed
     assert printed.split() == ["dormouse-runtime@demo-dormouse.iam.gserviceaccount.com", "403", "403", "403"]
+
+
+def test_code_inside_reaches_no_object_but_by_a_signed_url(ada: Hands, runtime: str) -> None:
+    """Others' backups lie in the same bucket. Plain processes share the machine's network and are not kept apart."""
+    id_ = ada.provision("curious")
+    address = ada.cloud.endpoints["cloud_storage"]
+    script = f"""
+import urllib.error, urllib.request
+for method, path in (("GET", "/storage/v1/b/{BACKUP_BUCKET}/o"), ("POST", "/storage/v1/b"), ("GET", "/{BACKUP_BUCKET}/x")):
+    request = urllib.request.Request("{address}" + path, data=b"{{}}" if method == "POST" else None, method=method)
+    try:
+        print(urllib.request.urlopen(request, timeout=20).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+"""
+    ada.inside(id_, "PUT", "/-/files/curious.py", content=script.encode())
+
+    printed, code = ada.run(id_, "python3 curious.py")
+
+    assert code == 0, printed
+    if runtime == "docker":
+        assert printed.split() == ["403", "403", "403"]
+    else:
+        assert printed.split()[-1] == "403"
 
 
 def test_a_hostile_body_gets_an_answer_and_never_a_500(ada: Hands) -> None:

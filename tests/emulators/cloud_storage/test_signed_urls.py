@@ -18,13 +18,24 @@ Sign = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
+def signed_port(free_port: Callable[[], int]) -> int:
+    """Where the same emulator serves signed URLs and nothing else."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
 def verified(
-    processes: Any, free_port: Callable[[], int], accounts: Any, tmp_path_factory: pytest.TempPathFactory
+    processes: Any,
+    free_port: Callable[[], int],
+    signed_port: int,
+    accounts: Any,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
     """An emulator that verifies by the identity emulator's keys, and honours one signer."""
     port, state = free_port(), str(tmp_path_factory.mktemp("signed"))
     flags = ["--state", state, "--project", "demo-dormouse", "--keys-base", accounts.url, "--bucket", BUCKET]
-    processes.start("emulators.cloud_storage", port, *flags, "--signer", accounts.signer.signer_email)
+    flags += ["--signer", accounts.signer.signer_email, "--signed-port", str(signed_port)]
+    processes.start("emulators.cloud_storage", port, *flags)
     return f"http://127.0.0.1:{port}"
 
 
@@ -50,6 +61,25 @@ def sign(backups: storage.Bucket, verified: str, accounts: Any) -> Sign:
 
 def call(method: str, url: str, content: bytes | None = None, **headers: str) -> httpx2.Response:
     return httpx2.request(method, url, content=content, headers=headers, trust_env=False)
+
+
+def test_the_second_port_serves_signed_urls_and_nothing_else(
+    sign: Sign, verified: str, signed_port: int
+) -> None:
+    guarded = f"http://127.0.0.1:{signed_port}"
+    host = verified.removeprefix("http://")
+    put = call("PUT", sign("PUT", "through-a-door").replace(verified, guarded), b"saved", Host=host)
+    assert put.status_code == 200
+    for method, path in (
+        ("GET", f"/storage/v1/b/{BUCKET}/o"),
+        ("GET", f"/download/storage/v1/b/{BUCKET}/o/through-a-door?alt=media"),
+        ("POST", f"/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name=x"),
+        ("POST", "/storage/v1/b"),
+        ("DELETE", f"/storage/v1/b/{BUCKET}/o/through-a-door"),
+        ("GET", f"/{BUCKET}/through-a-door"),
+    ):
+        assert call(method, guarded + path, b"{}" if method == "POST" else None).status_code == 403
+    assert call("GET", sign("GET", "through-a-door")).content == b"saved"
 
 
 def code(answer: httpx2.Response) -> str:

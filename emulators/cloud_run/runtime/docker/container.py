@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -26,15 +26,14 @@ class DockerContainer:
         engine: Engine,
         launch: Launch,
         container_id: str,
-        doors: tuple[int, ...],
+        doors: Mapping[int, int],
         *,
         removed: Callable[[Launch], Awaitable[None]],
     ) -> None:
         self._engine = engine
         self._launch = launch
         self._removed = removed
-        self._ports = doors
-        self._doors = Doors()
+        self._doors = Doors(doors)
         self._follower: LogFollower | None = None
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._out_of_memory = False
@@ -61,7 +60,7 @@ class DockerContainer:
         self._health = (facts["State"].get("Health") or {}).get("Status")
         # One that is dead by now has no pid; how it ended is told by `wait`.
         self.pid = facts["State"]["Pid"] or None
-        if self.pid and self._ports:
+        if self.pid and self._doors.ports:
             await self._open_doors(self.pid)
 
     async def wait(self) -> Ending:
@@ -114,7 +113,7 @@ class DockerContainer:
             "host": self.host,
             "network": self._network,
             "health": self._health,
-            "doors": list(self._ports),
+            "doors": list(self._doors.ports),
             "limits": limits,
         }
 
@@ -151,7 +150,7 @@ class DockerContainer:
 
     async def _open_doors(self, pid: int) -> None:
         try:
-            await self._doors.open(pid, self._ports)
+            await self._doors.open(pid)
         except RuntimeFailure:
             # Of one that has died meanwhile its ending is the better news.
             if (await self._inspect())["State"]["Running"]:

@@ -1,4 +1,4 @@
-"""What does code in a container reach of this machine? Doors: at 127.0.0.1:PORT inside, what is at 127.0.0.1:PORT here.
+"""What does code in a container reach of this machine? Doors: addresses at 127.0.0.1 inside that lead to some here.
 
 The listening sockets live in the container's network namespace but belong to us, so nothing has to listen where
 other machines, or other containers, could knock.
@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TypeVar
@@ -28,16 +28,22 @@ Result = TypeVar("Result")
 
 
 class Doors:
-    """The doors of one container."""
+    """The doors of one container; `behind` is the port here by the port inside."""
 
-    def __init__(self) -> None:
+    def __init__(self, behind: Mapping[int, int]) -> None:
+        self._behind = behind
         self._servers: list[asyncio.Server] = []
         self._connections: set[asyncio.Task[None]] = set()
 
-    async def open(self, pid: int, ports: Iterable[int]) -> None:
+    @property
+    def ports(self) -> Sequence[int]:
+        """As they are found inside."""
+        return list(self._behind)
+
+    async def open(self, pid: int) -> None:
         """Listen where the process `pid` has its network. Raises RuntimeFailure."""
         try:
-            inside = await asyncio.wrap_future(_in_a_thread(lambda: _listen_beside(pid, ports)))
+            inside = await asyncio.wrap_future(_in_a_thread(lambda: _listen_beside(pid, self.ports)))
         except OSError as error:
             raise RuntimeFailure(f"The container's doors cannot be opened: {error}") from error
         for bound in inside:
@@ -51,7 +57,7 @@ class Doors:
             connection.cancel()
 
     async def _serve(self, bound: socket.socket) -> None:
-        port: int = bound.getsockname()[1]
+        port = self._behind[bound.getsockname()[1]]
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connection = asyncio.current_task()

@@ -28,7 +28,7 @@ class DockerRuntime:
     """Runs images in the containers of a Docker engine."""
 
     def __init__(
-        self, state: Path, images: Mapping[str, tuple[str, ...]], doors: tuple[int, ...], *, why: str
+        self, state: Path, images: Mapping[str, tuple[str, ...]], doors: Mapping[int, int], *, why: str
     ) -> None:
         self._owner = Owner(state)
         self._engine = Engine()
