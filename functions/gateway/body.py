@@ -41,6 +41,10 @@ class ClientBody:
             if piece:
                 yield piece
 
+    async def completed(self) -> None:
+        """Return once all of it was read."""
+        await self._complete.wait()
+
     async def departure(self) -> None:
         """Return once the body was read and the client has gone."""
         await self._complete.wait()

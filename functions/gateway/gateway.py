@@ -45,7 +45,7 @@ class LazyGateway:
 
 
 def assemble(app: App) -> Gateway:
-    upstream = Upstream(app.tokens, app.settings.gateway_url)
+    upstream = Upstream(app.tokens, app.settings.gateway_url, app.deps.policy.startup_timeout)
     holds = Holds(app.deps, upstream)
     readiness = Readiness(app.deps, auto_start=app.settings.auto_start)
     presence = Presence(app.deps, holds.begin_quietly)

@@ -3,8 +3,10 @@
 No pool: a pooled connection does not survive a frozen instance. No redirect is followed and nothing is sent twice.
 """
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from datetime import timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -31,16 +33,18 @@ _TIMEOUT = {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": Non
 class Upstream:
     """The way to every workstation."""
 
-    def __init__(self, tokens: Tokens, gateway_url: str) -> None:
+    def __init__(self, tokens: Tokens, gateway_url: str, patience: timedelta) -> None:
+        """`patience` is how long an agent may take to begin its answer."""
         self._tokens = tokens
+        self._patience = patience.total_seconds()
         self._gateway = urlsplit(gateway_url)
 
     async def send(self, visit: Visit, workstation: Workstation, body: ClientBody) -> httpx2.Response:
         """The answer, its body still to be read and closed. Raises Unavailable, ClientGone."""
         headers = await self.headers(visit, workstation)
-        return await self.call(
-            str(workstation.uri), visit.method, visit.target.raw, headers, _framed(visit, body)
-        )
+        call = self.call(str(workstation.uri), visit.method, visit.target.raw, headers, _framed(visit, body))
+        # A user's program may take its time; the agent begins its answer as soon as it has the request.
+        return await self._in_time(call, body) if visit.target.is_own else await call
 
     async def headers(self, visit: Visit, workstation: Workstation) -> Headers:
         """The client's headers without what speaks for us, and what we say ourselves."""
@@ -98,6 +102,23 @@ class Upstream:
                 "The connection to the workstation broke before it answered; it may have carried the request out.",
                 "CONNECTION_BROKE",
             ) from error
+
+    async def _in_time(
+        self, call: Coroutine[None, None, httpx2.Response], body: ClientBody
+    ) -> httpx2.Response:
+        answer, sent = asyncio.create_task(call), asyncio.create_task(body.completed())
+        try:
+            await asyncio.wait((answer, sent), return_when=asyncio.FIRST_COMPLETED)
+            return await asyncio.wait_for(answer, self._patience)
+        except TimeoutError as error:
+            raise Unavailable(
+                "The workstation's agent does not answer; it may have carried the request out. If it stays silent, stop "
+                "the workstation and wake it: a program in it may have halted the agent.",
+                "AGENT_SILENT",
+            ) from error
+        finally:
+            answer.cancel()
+            sent.cancel()
 
     @cached_property
     def trust(self) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """A gateway as it is deployed, over records and services in memory, before workstations that are real agent processes."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -113,6 +114,10 @@ class Platform(MemoryServices):
         if process := self._processes.pop(name, None):
             process.kill()
             process.wait(10)
+
+    def halt(self, name: str) -> None:
+        """It runs, and does nothing any more."""
+        self._processes[name].send_signal(signal.SIGSTOP)
 
     def replace(self, name: str) -> None:
         """What the platform does with an instance now and then."""

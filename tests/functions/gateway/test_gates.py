@@ -57,6 +57,19 @@ def test_a_websocket_passes_a_closed_gate_too(quiesced: tuple[Deployment, Workst
         assert "offset" in socket.recv(timeout=5)
 
 
+def test_an_agent_that_was_halted_from_within_leaves_nobody_waiting(deploy: Deploy) -> None:
+    deployment = deploy(CONTAINER_STARTUP_TIMEOUT="10")
+    id_ = deployment.provision()
+    assert deployment.call("PUT", id_, "/-/files/kept", content=b"x").is_success
+    deployment.platform.halt(str(deployment.record(id_).service_name))
+
+    for method, content in (("GET", None), ("PUT", b"y")):
+        answer = deployment.call(method, id_, "/-/files/kept", content=content)
+        assert answer.status_code == 503
+        assert answer.json()["error"]["details"][0]["reason"] == "AGENT_SILENT"
+        assert answer.headers["retry-after"]
+
+
 @pytest.mark.mission("WAKE-05")
 def test_a_replaced_instance_is_loaded_before_it_serves(deploy: Deploy) -> None:
     """It is written down, with its reason, and only one load happens for a crowd."""
