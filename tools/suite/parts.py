@@ -18,7 +18,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
     "tools": frozenset({"tools"}),
     "whole clouds": frozenset({"stack", "journeys", "demo", "docs", "proof"}),
 }
-_BUDGETS = {"emulators": 700, "whole clouds": 1200}
+_BUDGETS = {"emulators": 700, "whole clouds": 1800}
 # Whole clouds on two cores: side by side they would measure each other.
 _ALONE = frozenset({"whole clouds"})
 _ON_DOCKER = ("journeys", "demo")
@@ -80,7 +80,7 @@ def _group(name: str, paths: Sequence[Path]) -> Part:
 
 def _on_docker(missing: str) -> Part:
     paths = [f"tests/{name}" for name in _ON_DOCKER]
-    return Part("whole clouds on Docker", 1200, paths=paths, workers=0, runtime="docker", missing=missing)
+    return Part("whole clouds on Docker", 1800, paths=paths, workers=0, runtime="docker", missing=missing)
 
 
 def _kills(runtime: str, rounds: int, missing: str = "") -> Part:
