@@ -1,7 +1,6 @@
 """What `./dev test` says at the end, and that it forgets no test."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -68,11 +67,9 @@ def test_a_part_that_uses_up_its_budget_is_stopped_and_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "endless.py").write_text("import time\ntime.sleep(60)\n")
-    started = time.monotonic()
     done = run(Part("endless", 0.5, ("endless",)), {"PYTHONPATH": str(tmp_path)})
 
     assert (done.passed, done.said) == (False, "stopped: over its budget")
-    assert time.monotonic() - started < 50
 
 
 ONCE = """

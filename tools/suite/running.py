@@ -90,8 +90,8 @@ def _execute(module: Sequence[str], budget: float | None, environment: Mapping[s
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """As by Ctrl-C first: a test run then takes down what it has set up."""
-    for number, patience in ((signal.SIGINT, 60), (signal.SIGKILL, None)):
+    """Not by SIGINT, which whoever was started in the background ignores. Local clouds end with who started them."""
+    for number, patience in ((signal.SIGTERM, 60), (signal.SIGKILL, None)):
         if process.poll() is not None:
             return
         os.killpg(process.pid, number)
