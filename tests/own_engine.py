@@ -12,9 +12,9 @@ from pathlib import Path
 
 import docker
 import psutil
-import pytest
 
 from tests.emulators.cloud_run.driver import eventually
+from tests.needed import lacks
 
 
 class OwnEngine:
@@ -77,9 +77,7 @@ def ip(*words: str) -> None:
 def own_engine() -> Iterator[OwnEngine]:
     """One that runs; fails or skips where none can be had."""
     if os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("ip"):
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
-            "an engine of the test's own takes root, dockerd and ip"
-        )
+        lacks("an engine of the test's own takes root, dockerd and ip")
     # The paths of an engine's sockets must be short.
     made = OwnEngine(Path(tempfile.mkdtemp(prefix="engine-")))
     try:

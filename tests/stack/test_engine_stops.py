@@ -1,6 +1,5 @@
 """The container engine stops in the middle of the story, for thirty sweeps, and comes back: nothing is lost."""
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ import pytest
 
 from emulators.stack import LocalCloud, Options
 from tests.journeys.conftest import SETTINGS, Hands, until
+from tests.needed import need_engine
 from tests.own_engine import OwnEngine, own_engine
-from tools.engine import why_no_engine
 from tools.image import build
 from tools.template import NAMES
 
@@ -24,8 +23,7 @@ BASES = ("base-python", "base-node")
 @pytest.fixture
 def engine() -> Iterator[OwnEngine]:
     """With the images of the machine's engine."""
-    if missing := why_no_engine():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    need_engine()
     for template in NAMES:
         build(template)
     with own_engine() as made:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.emulators.cloud_run.driver import Emulator, running
-from tools.engine import why_no_engine
+from tests.needed import need_engine
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +38,3 @@ def engine() -> None:
 def service_id(request: pytest.FixtureRequest) -> str:
     """A service id that no other test uses."""
     return f"ws-{hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]}"
-
-
-def need_engine() -> None:
-    if missing := why_no_engine():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
