@@ -4,6 +4,10 @@ A pooled connection that idled through a freeze loses the next request, so there
 """
 
 import asyncio
+import contextlib
+import fcntl
+import struct
+import termios
 from collections import deque
 
 import httptools
@@ -12,6 +16,7 @@ from agent.relay.headers import Headers
 
 CHUNK = 64 * 1024
 CONNECT_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS = 0.005
 
 
 class BrokenAnswerError(Exception):
@@ -80,6 +85,7 @@ class Upstream:
         self._writer = writer
         self.answer = Answer(method)
         self._chunked = False
+        self._established = False
 
     def send_head(self, target: bytes, method: str, headers: Headers, *, chunked: bool) -> None:
         """Send the request line and the headers."""
@@ -92,12 +98,14 @@ class Upstream:
     async def send_body(self, data: bytes) -> None:
         """Send a piece of the body and wait until there is room for more."""
         if data:
+            await self._establish()
             self._writer.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
             await self._writer.drain()
 
     async def end_body(self) -> None:
         """Send the end of the body."""
         if self._chunked:
+            await self._establish()
             self._writer.write(b"0\r\n\r\n")
         await self._writer.drain()
 
@@ -118,12 +126,38 @@ class Upstream:
         """Close the connection at once."""
         self._writer.transport.abort()
 
+    async def _establish(self) -> None:
+        """Wait until the server's side of the connection has the head.
+
+        A server whose accept queue is full (that of Python's http.server holds five) is spoken for by SYN cookies:
+        its kernel remembers nothing of the connection, makes it anew of the first segment that finds room, and
+        resets it on any later one. The head is that segment, and is sent again until it is taken.
+        """
+        if self._established:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while _unacknowledged(self._writer) > 0:
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        self._established = True
+
     async def _feed(self) -> None:
         try:
             data = await self._reader.read(CHUNK)
         except OSError as error:
             raise BrokenAnswerError("the connection broke before the answer was complete") from error
         self.answer.feed(data)
+
+
+def _unacknowledged(writer: asyncio.StreamWriter) -> int:
+    """How many bytes the other side has not confirmed yet; 0 where the system does not say."""
+    connection = writer.get_extra_info("socket")
+    try:
+        answer = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    (waiting,) = struct.unpack("i", answer)
+    return int(waiting)
 
 
 async def connect(port: int, method: str) -> Upstream:
