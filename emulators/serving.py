@@ -13,8 +13,9 @@ from types import FrameType
 
 import uvicorn
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emulators.errors import Code, refusal
 
@@ -23,6 +24,30 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _GRACE_SECONDS = 3
 
 log = logging.getLogger(__name__)
+
+
+_CUT = "dormouse.cut"
+
+
+class CuttableProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, but that a request's connection can be broken instead of answered."""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.scope["extensions"] = {_CUT: {"abort": self.transport.abort}}
+
+
+class _Cut(Response):
+    """No answer at all."""
+
+    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        scope["extensions"][_CUT]["abort"]()
+
+
+def cut(_request: Request) -> Response:
+    """The answer that breaks the connection."""
+    return _Cut()
 
 
 async def ready(_request: Request) -> PlainTextResponse:
@@ -72,6 +97,7 @@ def serve(name: str, apps: Mapping[int, ASGIApp]) -> None:
     sockets = [_listen(name, port) for port in apps]
     config = uvicorn.Config(
         _by_port(apps),
+        http=CuttableProtocol,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -39,6 +39,8 @@ class Arguments:
     """The command line, checked."""
 
     port: int
+    grpc_port: int | None
+    faults: Path | None
     state: Path
     project: str
     location: str
@@ -84,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--port", type=int, required=True, help="where the Admin API listens")
+    add("--grpc-port", type=int, help="where the same API listens for gRPC, without TLS; 0 chooses one")
+    add("--faults", type=Path, metavar="FILE", help="a JSON list of faults to begin with")
     add("--state", type=Path, required=True, help="directory of services, operations, instances and logs")
     add("--project", required=True, help="the one project that is served")
     add("--location", required=True, help="the one region that is served")

@@ -6,9 +6,10 @@ A change is in force before its operation says so, as on Cloud Run: scaling acts
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from collections.abc import Coroutine
+from datetime import timedelta
 
+from emulators.clock import Clock
 from emulators.cloud_run.catalog import Catalog
 from emulators.cloud_run.hosting import Hosting, Site
 from emulators.cloud_run.model import conditions
@@ -38,7 +39,7 @@ class Reconciliation:
         *,
         runtime: Runtime,
         operation_delay: timedelta,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._operations = operations
@@ -133,7 +134,7 @@ class Reconciliation:
 
     async def _complete(self, service_id: str, service: ServiceMessage, operation: str) -> None:
         check = self._checks.get(service_id)
-        await asyncio.sleep(self._delay.total_seconds())
+        await self._clock.sleep(self._delay.total_seconds())
         if service_id in self._missing:
             await self._fetch(service_id, service)
             check = self._checks.get(service_id)
@@ -148,7 +149,7 @@ class Reconciliation:
         service = self._catalog.find(service_id)
         if service is None or service.generation != generation or service.HasField("delete_time"):
             return
-        conditions.mark_settled(service, verdict, self._clock())
+        conditions.mark_settled(service, verdict, self._clock.now())
         if verdict.ready:
             service.latest_ready_revision = service.latest_created_revision
         await self._catalog.save(service_id)
@@ -156,7 +157,7 @@ class Reconciliation:
     async def _remove(self, service_id: str, service: ServiceMessage, operation: str) -> None:
         self._hosting.shut(service_id)
         self._missing.pop(service_id, None)
-        await asyncio.sleep(self._delay.total_seconds())
+        await self._clock.sleep(self._delay.total_seconds())
         await self._catalog.remove(service_id)
         await self._operations.finish(operation, service)
 

@@ -7,13 +7,11 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 
-from emulators.cloud_run.api.answers import failed, refused, unrouted
+from emulators.clock import Clock
 from emulators.cloud_run.api.observer_routes import ObserverRoutes
 from emulators.cloud_run.api.one_write import OneWriteProtocol
 from emulators.cloud_run.api.operation_routes import OperationRoutes
@@ -25,7 +23,6 @@ from emulators.cloud_run.front.invoker import Invokers
 from emulators.cloud_run.front.keys import Keys
 from emulators.cloud_run.hosting import Hosting
 from emulators.cloud_run.instances.settings import InstanceSettings
-from emulators.cloud_run.model.errors import ApiError
 from emulators.cloud_run.model.names import Place
 from emulators.cloud_run.model.service import Rules
 from emulators.cloud_run.operations import Operations
@@ -34,6 +31,9 @@ from emulators.cloud_run.runtime.contract import Runtime
 from emulators.cloud_run.runtime.ports import LOOPBACK
 from emulators.cloud_run.services import Services
 from emulators.cloud_run.store import Store, locked
+from emulators.control import ControlRoutes
+from emulators.errors import EXCEPTION_HANDLERS
+from emulators.faults.gate import FaultGate, read_rules
 from emulators.serving import HostCheck
 
 _LOG = logging.getLogger("emulators.cloud_run")
@@ -45,7 +45,7 @@ async def serve(arguments: Arguments) -> None:
     Raises StateInUse, AddressTaken when a service's port is no longer free, or RuntimeFailure when none can be had.
     """
     with locked(arguments.state):
-        app = Starlette()
+        app = Starlette(exception_handlers=EXCEPTION_HANDLERS)
         server = _server(app, arguments.port)
         runtime = await choose(arguments)
         await runtime.open()
@@ -95,7 +95,9 @@ async def _running(arguments: Arguments, runtime: Runtime, app: Starlette) -> As
     store = Store(arguments.state)
     operations = Operations(store, place)
     keys = Keys(arguments.keys) if arguments.keys else None
-    hosting = Hosting(_instance_settings(arguments), runtime, Invokers(keys, arguments.invokers))
+    clock = Clock(arguments.state / "clock.json")
+    gate = FaultGate(clock, read_rules(arguments.faults) if arguments.faults else ())
+    hosting = Hosting(_instance_settings(arguments, clock), runtime, Invokers(keys, arguments.invokers))
     catalog = Catalog(store, place)
     reconciliation = Reconciliation(
         catalog,
@@ -103,15 +105,18 @@ async def _running(arguments: Arguments, runtime: Runtime, app: Starlette) -> As
         hosting,
         runtime=runtime,
         operation_delay=arguments.operation_delay,
-        clock=_now,
+        clock=clock,
     )
     rules = Rules(require_service_account=arguments.require_service_account)
-    services = Services(catalog, operations, hosting, reconciliation, place=place, rules=rules, clock=_now)
+    services = Services(
+        catalog, operations, hosting, reconciliation, place=place, rules=rules, clock=clock.now
+    )
     _publish(
         app,
         ServiceRoutes(services, catalog, place),
         OperationRoutes(operations, place),
         ObserverRoutes(hosting, runtime),
+        ControlRoutes(clock, gate),
     )
     try:
         await reconciliation.restore()
@@ -121,21 +126,17 @@ async def _running(arguments: Arguments, runtime: Runtime, app: Starlette) -> As
         await hosting.shut_all()
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _publish(app: Starlette, *groups: ServiceRoutes | OperationRoutes | ObserverRoutes) -> None:
+def _publish(
+    app: Starlette, *groups: ServiceRoutes | OperationRoutes | ObserverRoutes | ControlRoutes
+) -> None:
     for group in groups:
         app.router.routes.extend(group.routes())
-    app.add_exception_handler(ApiError, refused)
-    app.add_exception_handler(HTTPException, unrouted)
-    app.add_exception_handler(Exception, failed)
 
 
-def _instance_settings(arguments: Arguments) -> InstanceSettings:
+def _instance_settings(arguments: Arguments, clock: Clock) -> InstanceSettings:
     return InstanceSettings(
         state=arguments.state,
+        clock=clock,
         idle_shutdown=arguments.idle_shutdown,
         grace=arguments.grace,
         queue_timeout=arguments.queue_timeout,

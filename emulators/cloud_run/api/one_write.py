@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from emulators.serving import CuttableProtocol
 
 
 class OneWriteTransport:
@@ -36,8 +36,8 @@ class OneWriteTransport:
             self._inner.write(data)
 
 
-class OneWriteProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol on such a transport."""
+class OneWriteProtocol(CuttableProtocol):
+    """The emulators' HTTP protocol on such a transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""

@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from emulators.clock import Clock
+from emulators.cloud_run.instances.usage import NoUsage, Usage
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceSettings:
     """The operator's choices; the defaults are Cloud Run's."""
 
     state: Path
+    clock: Clock = field(default_factory=Clock)
+    usage: Usage = field(default_factory=NoUsage)
     idle_shutdown: timedelta = timedelta(minutes=15)
     grace: timedelta = timedelta(seconds=10)
     queue_timeout: timedelta = timedelta(seconds=60)

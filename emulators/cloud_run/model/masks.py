@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from emulators.cloud_run.model.errors import ApiError, invalid
+from emulators.cloud_run.model.errors import invalid
 from emulators.cloud_run.model.messages import ServiceMessage
+from emulators.errors import ApiError
 
 # What only the server writes; a mask or a body that names it is ignored, as AIP-203 asks.
 OUTPUT_ONLY = frozenset(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from emulators.cloud_run.model.errors import ApiError, invalid, not_found
+from emulators.cloud_run.model.errors import invalid, not_found
+from emulators.errors import ApiError, Code
 
 _SERVICE_ID = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 MAX_SERVICE_ID = 49
@@ -37,7 +38,7 @@ class Place:
             raise invalid("parent", "The location '-' is not supported here; name one location.")
         if project != self.project:
             message = f"Permission denied on project '{project}': this emulator serves '{self.project}'."
-            raise ApiError(403, "PERMISSION_DENIED", message)
+            raise ApiError(Code.PERMISSION_DENIED, message)
         if location != self.location:
             raise not_found(f"projects/{project}/locations/{location}")
 

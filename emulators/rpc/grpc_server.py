@@ -1,0 +1,80 @@
+"""How are the methods served over gRPC?  In the same event loop as REST, with the same errors."""
+
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2, json_format
+from google.rpc import status_pb2
+
+from emulators.errors import ApiError
+from emulators.faults.gate import Dropped, FaultGate
+from emulators.rpc.method import Message, Method
+from emulators.serving import LOOPBACK
+
+_LOG = logging.getLogger(__name__)
+_GRACE_SECONDS = 1.0
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class PortTaken(Exception):
+    """The port belongs to another program."""
+
+
+@asynccontextmanager
+async def serving(methods: Iterable[Method], gate: FaultGate, port: int) -> AsyncIterator[int]:
+    """Serve on loopback, without TLS, until the end of the block; yields the port, which 0 lets the system choose.
+
+    Raises PortTaken.
+    """
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers(_handlers(methods, gate))
+    try:
+        bound = server.add_insecure_port(f"{LOOPBACK}:{port}")
+    except RuntimeError as error:
+        raise PortTaken(f"cannot listen on {LOOPBACK}:{port}: choose another port") from error
+    await server.start()
+    try:
+        yield bound
+    finally:
+        await server.stop(_GRACE_SECONDS)
+
+
+def _handlers(methods: Iterable[Method], gate: FaultGate) -> tuple[grpc.GenericRpcHandler, ...]:
+    services: defaultdict[str, dict[str, grpc.RpcMethodHandler]] = defaultdict(dict)
+    for method in methods:
+        services[method.service][method.name] = grpc.unary_unary_rpc_method_handler(
+            _behaviour(method, gate),
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
+        )
+    return tuple(grpc.method_handlers_generic_handler(name, table) for name, table in services.items())
+
+
+def _behaviour(method: Method, gate: FaultGate) -> Callable[[Message, Any], Awaitable[Message]]:
+    async def behave(request: Message, context: Any) -> Message:
+        try:
+            return await gate.around(method.name, method.resource(request), lambda: method.handler(request))
+        except ApiError as error:
+            details = (("grpc-status-details-bin", _status(error).SerializeToString()),)
+            await context.abort(_CODES[error.code.number], error.message, details)
+        except Dropped:
+            # gRPC's own word for a connection that broke.
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        except Exception as error:
+            _LOG.exception("%s failed", method.name)
+            message = f"The emulator failed: {error!r}. Its log has the traceback."
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
+        raise AssertionError("an aborted call goes no further")
+
+    return behave
+
+
+def _status(error: ApiError) -> status_pb2.Status:
+    status = status_pb2.Status(code=error.code.number, message=error.message)
+    for detail in error.details:
+        status.details.append(json_format.ParseDict(detail, any_pb2.Any()))
+    return status
