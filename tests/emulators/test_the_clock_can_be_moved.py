@@ -1,0 +1,137 @@
+"""The emulators' clock: real time until it is moved, and every timer at its own time on the way."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from emulators.clock import Clock
+
+HOUR = timedelta(hours=1)
+
+
+def run(story):
+    return asyncio.run(story)
+
+
+def test_it_tells_real_time_until_it_is_moved():
+    async def story() -> None:
+        clock = Clock()
+        assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=1)
+        await clock.advance(HOUR)
+        assert timedelta(minutes=59) < clock.now() - datetime.now(UTC) < timedelta(minutes=61)
+
+    run(story())
+
+
+def test_a_timer_that_sets_the_next_one_rings_at_every_step_of_one_move():
+    async def story() -> list[float]:
+        clock, rung = Clock(), []
+        clock.hold()
+        began = clock.time()
+
+        async def every_five_minutes() -> None:
+            while True:
+                await clock.sleep(300)
+                rung.append(clock.time() - began)
+
+        task = asyncio.create_task(every_five_minutes())
+        await asyncio.sleep(0)
+        await clock.advance(HOUR)
+        task.cancel()
+        return rung
+
+    assert run(story()) == pytest.approx([300 * step for step in range(1, 13)])
+
+
+def test_timers_of_one_moment_ring_in_the_order_in_which_they_were_set():
+    async def story() -> list[str]:
+        clock, rung = Clock(), []
+        clock.hold()
+        due = clock.time() + 10
+        for name in "abc":
+            clock.call_at(due, lambda name=name: rung.append(name))
+        clock.call_at(due - 1, lambda: rung.append("first"))
+        await clock.advance(HOUR)
+        return rung
+
+    assert run(story()) == ["first", "a", "b", "c"]
+
+
+def test_a_cancelled_timer_never_rings():
+    async def story() -> list[int]:
+        clock, rung = Clock(), []
+        timer = clock.call_later(10, lambda: rung.append(1))
+        timer.cancel()
+        await clock.advance(HOUR)
+        return rung
+
+    assert run(story()) == []
+
+
+def test_a_move_ends_what_has_run_out_of_its_time():
+    async def story() -> None:
+        clock = Clock()
+
+        async def patient() -> None:
+            async with clock.timeout(3600):
+                await asyncio.Event().wait()
+
+        waiting = asyncio.create_task(patient())
+        await asyncio.sleep(0)
+        await clock.advance(timedelta(minutes=59))
+        assert not waiting.done()
+        await clock.advance(timedelta(minutes=2))
+        with pytest.raises(TimeoutError):
+            await waiting
+
+    run(story())
+
+
+def test_what_is_done_in_time_is_not_ended_later():
+    async def story() -> str:
+        clock = Clock()
+        async with clock.timeout(60):
+            await asyncio.sleep(0)
+        await clock.advance(HOUR)
+        return "done"
+
+    assert run(story()) == "done"
+
+
+def test_a_held_clock_stands_still_and_goes_on_from_there():
+    async def story() -> None:
+        clock = Clock()
+        clock.hold()
+        moment, time = clock.now(), clock.time()
+        rung = asyncio.Event()
+        clock.call_later(0.001, rung.set)
+        await asyncio.sleep(0.01)
+        assert (clock.now(), clock.time()) == (moment, time)
+        assert not rung.is_set()
+        clock.go_on()
+        await asyncio.wait_for(rung.wait(), 10)
+        assert clock.now() >= moment
+
+    run(story())
+
+
+def test_timers_ring_by_themselves_when_real_time_has_come():
+    async def story() -> None:
+        clock = Clock()
+        await clock.advance(HOUR)
+        await asyncio.wait_for(clock.sleep(0.01), 10)
+
+    run(story())
+
+
+def test_a_restarted_emulator_is_as_far_ahead_as_before(tmp_path: Path):
+    async def move() -> None:
+        await Clock(tmp_path / "clock.json").advance(HOUR)
+
+    async def look() -> timedelta:
+        return Clock(tmp_path / "clock.json").ahead
+
+    run(move())
+    assert run(look()) == pytest.approx(HOUR, abs=timedelta(seconds=5))
