@@ -75,7 +75,6 @@ class Settings:
     gateway_url: str
     page_token_key: str = field(repr=False)
     auto_start: bool = True
-    cleanup_interval: timedelta = timedelta(minutes=5)
     health_check_interval: timedelta = timedelta(seconds=30)
     health_interval: timedelta = timedelta(seconds=60)
     health_retention: timedelta = timedelta(days=7)
@@ -141,7 +140,6 @@ class _Reader(Environ):
             gateway_url=self.text("GATEWAY_URL", ""),
             page_token_key=self.required("PAGE_TOKEN_KEY"),
             auto_start=self.flag("CONTAINER_AUTO_START", True),
-            cleanup_interval=self.minutes("CLEANUP_INTERVAL_MINUTES", 5),
             health_check_interval=self.seconds("CONTAINER_HEALTH_CHECK_INTERVAL", 30),
             health_interval=self.seconds("HEALTH_INTERVAL_SECONDS", 60),
             health_retention=self.days("HEALTH_RETENTION_DAYS", 7),

@@ -104,5 +104,4 @@ def _deployment(options: Options, addresses: Addresses) -> dict[str, str]:
         "FUNCTION_USE_ASGI": "true",
         # The product derives its windows from how often it is swept.
         "SWEEP_INTERVAL_SECONDS": f"{options.minute_seconds:g}",
-        "CLEANUP_INTERVAL_MINUTES": f"{options.minute_seconds / 60 * 5:g}",
     }

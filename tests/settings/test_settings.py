@@ -57,14 +57,13 @@ def test_every_other_source_setting_is_read() -> None:
         LOG_FILE="dormouse.log",
         FIRESTORE_DATABASE="europe",
         LEASE_MINUTES="60",
-        CLEANUP_INTERVAL_MINUTES="2",
     )
 
     assert (found.auto_start, found.policy.auto_stop) == (False, False)
     assert found.health_interval == timedelta(seconds=15)
     assert found.health_retention == timedelta(days=3)
     assert (found.log_file, found.database) == ("dormouse.log", "europe")
-    assert (found.lease, found.cleanup_interval) == (timedelta(minutes=60), timedelta(minutes=2))
+    assert found.lease == timedelta(minutes=60)
 
 
 def test_timers_take_decimals_and_the_windows_follow() -> None:

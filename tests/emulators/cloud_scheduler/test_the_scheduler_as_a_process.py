@@ -43,10 +43,10 @@ def test_a_rebound_name_cannot_start_a_run(
 
 
 def test_the_deployed_jobs_can_be_read() -> None:
-    """The file that Terraform reads: a sweep each minute and a cleanup each fifth."""
+    """The file that Terraform reads: a sweep and a cleanup each minute."""
     jobs = {job.name: job for job in read_jobs(ROOT / "terraform/scheduler-jobs.json", TARGETS)}
     assert jobs["sweep"].cron.schedule == "* * * * *"
-    assert jobs["cleanup"].cron.schedule == "*/5 * * * *"
+    assert jobs["cleanup"].cron.schedule == "* * * * *"
     assert jobs["sweep"].uri == "http://127.0.0.1:1/"
     assert jobs["sweep"].audience == "http://127.0.0.1:1"
     assert jobs["sweep"].attempt_deadline.total_seconds() == 300
