@@ -137,7 +137,7 @@ class Upstream:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_SECONDS):
-                while _unacknowledged(self._writer) > 0:
+                while _unacknowledged(self._writer) > 0:  # noqa: ASYNC110 - no event tells of an acknowledgement
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         self._established = True
 
