@@ -1,20 +1,24 @@
 """What time is it in the emulator?  Real time, until somebody moves it on or holds it.
 
 Timers, operations, probes and meters ask this clock.  The patience with real sockets, disks and processes does not:
-no jump of the clock makes those any faster.
+no jump of the clock makes those any faster.  A jump waits for such work where it is `pinned`.
 """
 
 import asyncio
 import heapq
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 # So often the loop turns between two timers, that what the first has woken can set timers of its own.
 _TURNS = 25
+# Of more timers than this the cancelled ones are forgotten: every request sets one for an hour and cancels it soon.
+_FEW = 1000
+# A jump waits no longer than this for a piece of real work.
+_PATIENCE_SECONDS = 10.0
 
 
 class Timer:
@@ -38,9 +42,11 @@ class Clock:
         self._ahead = _read(kept)
         self._held: tuple[float, datetime] | None = None
         self._timers: list[tuple[float, int, Timer]] = []
+        self._crowded = _FEW
         self._order = count()
         self._alarm: asyncio.TimerHandle | None = None
         self._moving = asyncio.Lock()
+        self._pins: set[asyncio.Future[None]] = set()
 
     @property
     def ahead(self) -> timedelta:
@@ -63,8 +69,11 @@ class Clock:
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Call when `time()` has come."""
         timer = Timer(when, callback)
+        if len(self._timers) >= self._crowded:
+            self._forget_cancelled()
         heapq.heappush(self._timers, (when, next(self._order), timer))
-        self._set_alarm()
+        if self._timers[0][2] is timer:
+            self._set_alarm()
         return timer
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
@@ -72,7 +81,9 @@ class Clock:
         return self.call_at(self.time() + seconds, callback)
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds."""
+        """Return after so many seconds; for none at once, even while the clock is held."""
+        if seconds <= 0:
+            return
         woken = asyncio.Event()
         timer = self.call_later(seconds, woken.set)
         try:
@@ -94,17 +105,34 @@ class Clock:
     async def advance(self, by: timedelta) -> None:
         """Move on; every timer on the way is called at its own time, and what it wakes is given a chance to act.
 
-        Work that waits for a disk, a socket or a process goes on in real time meanwhile.
+        Work that waits for a disk, a socket or a process goes on in real time meanwhile, unless it is `pinned`.
         """
         async with self._moving:
             target = self.time() + by.total_seconds()
+            await self._settle()
             while (due := self._next()) is not None and due <= target:
                 self._move_to(due)
                 self._ring()
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
+                await self._settle()
             self._move_to(target)
+            self._set_alarm()
             self._keep()
+
+    @contextmanager
+    def pinned(self, longest: float = _PATIENCE_SECONDS) -> Iterator[None]:
+        """Real work that a jump of the clock waits for, so many real seconds at most: a process that starts or ends.
+
+        It must not itself wait for this clock, which may stand still.
+        """
+        loop = asyncio.get_running_loop()
+        pin: asyncio.Future[None] = loop.create_future()
+        self._pins.add(pin)
+        limit = loop.call_later(max(0.0, longest), self._release, pin)
+        try:
+            yield
+        finally:
+            limit.cancel()
+            self._release(pin)
 
     def hold(self) -> None:
         """Stand still from now on, but for `advance`."""
@@ -120,12 +148,33 @@ class Clock:
         self._keep()
         self._set_alarm()
 
+    async def _settle(self) -> None:
+        """Let what is awake act, and what is pinned end; under a steady load something always is, so not for ever."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _PATIENCE_SECONDS
+        while True:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            if not self._pins or loop.time() >= until:
+                return
+            await asyncio.wait(self._pins)
+
+    def _release(self, pin: asyncio.Future[None]) -> None:
+        self._pins.discard(pin)
+        if not pin.done():
+            pin.set_result(None)
+
     def _move_to(self, when: float) -> None:
         step = max(0.0, when - self.time())
         if self._held:
             self._held = self._held[0] + step, self._held[1] + timedelta(seconds=step)
         else:
             self._ahead += step
+
+    def _forget_cancelled(self) -> None:
+        self._timers = [entry for entry in self._timers if not entry[2].cancelled]
+        heapq.heapify(self._timers)
+        self._crowded = 2 * len(self._timers) + _FEW
 
     def _next(self) -> float | None:
         while self._timers and self._timers[0][2].cancelled:

@@ -1,5 +1,6 @@
 """How are the methods served over gRPC?  In the same event loop as REST, with the same errors."""
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -8,7 +9,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, json_format
-from google.rpc import status_pb2
+from google.rpc import error_details_pb2, status_pb2  # noqa: F401 - makes the types of details known
 
 from emulators.errors import ApiError
 from emulators.faults.gate import Dropped, FaultGate
@@ -17,6 +18,9 @@ from emulators.serving import LOOPBACK
 
 _LOG = logging.getLogger(__name__)
 _GRACE_SECONDS = 1.0
+# Errors travel as metadata, of which clients take 8 KiB; beyond that the error itself would be lost.
+_LONGEST_MESSAGE = 1000
+_MOST_DETAILS = 4096
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -57,20 +61,33 @@ def _handlers(methods: Iterable[Method], gate: FaultGate) -> tuple[grpc.GenericR
 def _behaviour(method: Method, gate: FaultGate) -> Callable[[Message, Any], Awaitable[Message]]:
     async def behave(request: Message, context: Any) -> Message:
         try:
-            return await gate.around(method.name, method.resource(request), lambda: method.handler(request))
+            return await gate.around(method.name, method.resource(request), lambda: _whole(method, request))
         except ApiError as error:
-            details = (("grpc-status-details-bin", _status(error).SerializeToString()),)
-            await context.abort(_CODES[error.code.number], error.message, details)
+            await context.abort(_CODES[error.code.number], _short(error.message), _details(error))
         except Dropped:
             # gRPC's own word for a connection that broke.
             await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
         except Exception as error:
             _LOG.exception("%s failed", method.name)
             message = f"The emulator failed: {error!r}. Its log has the traceback."
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, _short(message))
         raise AssertionError("an aborted call goes no further")
 
     return behave
+
+
+async def _whole(method: Method, request: Message) -> Message:
+    """What was begun is carried through, also when the client no longer waits for it."""
+    return await asyncio.shield(asyncio.ensure_future(method.handler(request)))
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]} ..."
+
+
+def _details(error: ApiError) -> tuple[tuple[str, bytes], ...]:
+    packed = _status(error).SerializeToString()
+    return (("grpc-status-details-bin", packed),) if len(packed) <= _MOST_DETAILS else ()
 
 
 def _status(error: ApiError) -> status_pb2.Status:

@@ -26,10 +26,15 @@ class Method:
     handler: Callable[[Message], Awaitable[Message]]
 
     def resource(self, request: Message) -> str:
-        """The name or the parent that the request names; empty when it names none."""
-        for field in ("name", "resource", "parent"):
-            if field in request.DESCRIPTOR.fields_by_name and (value := getattr(request, field)):
+        """The name of what the request is about, which a create composes; its parent for a list; empty for none."""
+        fields = request.DESCRIPTOR.fields_by_name
+        for field in ("name", "resource"):
+            if field in fields and (value := getattr(request, field)):
                 return str(value)
+        parent = str(getattr(request, "parent", ""))
+        given = next((field for field in fields if field.endswith("_id")), "")
+        if self.name.startswith("Create") and given:
+            return f"{parent}/{self.path.rpartition('/')[2]}/{getattr(request, given)}"
         # An update names its resource within the message that it brings, which is the body.
         inner = getattr(request, self.body, None) if self.body not in ("", "*") else None
-        return str(getattr(inner, "name", ""))
+        return str(getattr(inner, "name", "")) or parent

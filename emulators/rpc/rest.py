@@ -19,7 +19,14 @@ from emulators.serving import cut
 
 _VARIABLE = re.compile(r"\{(\w+(?:\.\w+)*)=([^}]*)\}")
 # What every Google API takes and no method has as a field.
-_SYSTEM = frozenset({"$alt", "alt", "key", "prettyPrint", "fields", "quotaUser", "access_token", "$.xgafv"})
+_SYSTEM = frozenset(
+    {
+        *("alt", "callback", "fields", "key", "prettyPrint", "quotaUser", "userProject", "$.xgafv"),
+        *("access_token", "oauth_token", "upload_protocol", "uploadType"),
+        *("$alt", "$callback", "$fields", "$key", "$prettyPrint", "$quotaUser", "$userProject"),
+    }
+)
+_UNDERSCORE = re.compile(r"_([a-z0-9])")
 _NUMERIC_ENUMS = "enum-encoding=int"
 
 
@@ -84,7 +91,7 @@ async def _body(method: Method, request: Request) -> dict[str, Any]:
         return {}
     try:
         document = await request.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError(Code.INVALID_ARGUMENT, f"Invalid JSON payload received. {error}") from error
     if not isinstance(document, dict):
         raise ApiError(Code.INVALID_ARGUMENT, "Invalid JSON payload received. It is not an object.")
@@ -99,7 +106,7 @@ def _put(document: dict[str, Any], descriptor: Any, path: str, value: str) -> No
     """Set a field by its dotted name, in camelCase or snake_case; INVALID_ARGUMENT when there is none."""
     first, _, rest = path.partition(".")
     found = [field for field in descriptor.fields if first in (field.name, field.json_name)]
-    if not found or (rest and found[0].message_type is None):
+    if not found or (rest and (found[0].message_type is None or found[0].is_repeated)):
         raise ApiError(
             Code.INVALID_ARGUMENT,
             f'Invalid JSON payload received. Unknown name "{path}": Cannot bind query parameter. '
@@ -107,7 +114,12 @@ def _put(document: dict[str, Any], descriptor: Any, path: str, value: str) -> No
         )
     (field,) = found
     if rest:
-        _put(document.setdefault(field.json_name, {}), field.message_type, rest, value)
+        inner = document.setdefault(field.json_name, {})
+        if not isinstance(inner, dict):
+            raise ApiError(
+                Code.INVALID_ARGUMENT, f"Invalid JSON payload received. '{first}' is not an object."
+            )
+        _put(inner, field.message_type, rest, value)
     elif field.is_repeated:
         document.setdefault(field.json_name, []).append(_scalar(field, value))
     else:
@@ -117,4 +129,7 @@ def _put(document: dict[str, Any], descriptor: Any, path: str, value: str) -> No
 def _scalar(field: Any, value: str) -> Any:
     if field.type == field.TYPE_BOOL:
         return {"true": True, "false": False}.get(value.lower(), value)
+    if field.message_type is not None and field.message_type.full_name == "google.protobuf.FieldMask":
+        # Masks are documented in snake_case, and their JSON form is camelCase: Google takes either.
+        return _UNDERSCORE.sub(lambda found: found[1].upper(), value)
     return value

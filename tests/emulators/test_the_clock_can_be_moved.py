@@ -70,6 +70,20 @@ def test_a_cancelled_timer_never_rings():
     assert run(story()) == []
 
 
+def test_timers_ring_in_their_order_among_many_that_were_cancelled():
+    async def story() -> list[int]:
+        clock, rung = Clock(), []
+        clock.hold()
+        for second in range(5000):
+            timer = clock.call_later(5000 - second, lambda second=second: rung.append(5000 - second))
+            if second % 1000:
+                timer.cancel()
+        await clock.advance(2 * HOUR)
+        return rung
+
+    assert run(story()) == [1000, 2000, 3000, 4000, 5000]
+
+
 def test_a_move_ends_what_has_run_out_of_its_time():
     async def story() -> None:
         clock = Clock()
@@ -122,6 +136,50 @@ def test_timers_ring_by_themselves_when_real_time_has_come():
         clock = Clock()
         await clock.advance(HOUR)
         await asyncio.wait_for(clock.sleep(0.01), 10)
+
+    run(story())
+
+
+def test_a_timer_that_a_move_has_brought_nearer_rings_sooner():
+    async def story() -> None:
+        clock = Clock()
+        rung = asyncio.Event()
+        clock.call_later(3600, rung.set)
+        await clock.advance(timedelta(seconds=3599.9))
+        await asyncio.wait_for(rung.wait(), 10)
+
+    run(story())
+
+
+def test_a_move_waits_for_pinned_work_before_time_goes_on():
+    async def story() -> list[str]:
+        clock, told = Clock(), []
+
+        async def ending_process() -> None:
+            with clock.pinned():
+                await asyncio.sleep(0.05)
+                told.append("ended")
+
+        clock.call_later(10, lambda: tasks.append(asyncio.create_task(ending_process())))
+        clock.call_later(20, lambda: told.append("later"))
+        tasks: list[asyncio.Task[None]] = []
+        await clock.advance(HOUR)
+        return told
+
+    assert run(story()) == ["ended", "later"]
+
+
+def test_a_move_does_not_wait_for_ever():
+    async def story() -> None:
+        clock = Clock()
+
+        async def mute_process() -> None:
+            with clock.pinned(longest=0.05):
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(mute_process())
+        await asyncio.wait_for(clock.advance(HOUR), 10)
+        task.cancel()
 
     run(story())
 
