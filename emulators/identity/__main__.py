@@ -1,17 +1,22 @@
 """Start the identity emulator: ``python -m emulators.identity --help``."""
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
 
+from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from emulators.clock import Clock
+from emulators.control import ControlRoutes
+from emulators.errors import EXCEPTION_HANDLERS
+from emulators.faults.gate import FaultGate
 from emulators.identity.accounts import Account, Project, parse_account
 from emulators.identity.iam import Iam
 from emulators.identity.keys import load_keys
 from emulators.identity.metadata import metadata_server
 from emulators.identity.tokens import TokenIssuer
-from emulators.serving import serve
+from emulators.serving import HostCheck, ready, serve
 
 _DESCRIPTION = """\
 Service accounts on one machine: a metadata server for each account, signBlob, and the published keys.
@@ -24,8 +29,13 @@ on --port:
   GET  /oauth2/v3/certs, /oauth2/v1/certs         keys that verify ID tokens (JWKS, X.509)
   GET  /robot/v1/metadata/x509/EMAIL              keys that verify an account's signBlob
   POST /v1/projects/-/serviceAccounts/EMAIL:signBlob   {"payload": base64}, with that account's access token
+  POST /v1/token                                  downscoped tokens (STS): held to a Credential Access Boundary
   GET  /tokeninfo?access_token=TOKEN              whose token it is
   GET  /emulator/v1/accessTokenCerts              keys that verify access tokens (not part of Google's API)
+
+on --control-port:
+  GET  /emulator/v1/clock                         what time it is; POST .../clock:advance, :hold, :resume
+  GET  /emulator/v1/faults                        what goes wrong with signBlob and STS; POST adds a rule
 
 example:
   python -m emulators.identity --port 9100 --state .dormouse/identity --project demo-dormouse \\
@@ -46,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--project", required=True, help="project id that the metadata servers name")
     parser.add_argument("--region", default="europe-west1", help="region that they name (%(default)s)")
+    parser.add_argument(
+        "--control-port",
+        type=int,
+        metavar="PORT",
+        help="a port for the clock and the faults; apart, as workstations may reach --port",
+    )
     parser.add_argument(
         "--account",
         action="append",
@@ -74,9 +90,15 @@ def main() -> None:
     accounts = _accounts(parser, options.account, options.port)
     project = Project(options.project, options.region)
     keys = load_keys(options.state, [account.email for account in accounts])
-    issuer = TokenIssuer(keys, lambda: datetime.now(UTC))
-    apps: dict[int, ASGIApp] = {options.port: Iam(keys, issuer).application()}
+    clock = Clock(options.state / "clock.json")
+    issuer = TokenIssuer(keys, clock.now)
+    gate = FaultGate(clock)
+    apps: dict[int, ASGIApp] = {options.port: Iam(keys, issuer, gate).application()}
     apps |= {account.metadata_port: metadata_server(project, account, issuer) for account in accounts}
+    if options.control_port:
+        routes = [Route("/", ready), *ControlRoutes(clock, gate).routes()]
+        control = Starlette(routes=routes, exception_handlers=EXCEPTION_HANDLERS)
+        apps[options.control_port] = HostCheck(control)
     serve("identity", apps)
 
 

@@ -6,6 +6,7 @@ An account signs with its own key only; there are no roles here that would let o
 import binascii
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,10 +16,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from emulators.errors import EXCEPTION_HANDLERS, ApiError, Code
+from emulators.faults.gate import Dropped, FaultGate
 from emulators.identity.keys import KeyRing, SigningKey
+from emulators.identity.sts import TokenExchange
 from emulators.identity.tokens import CLOUD_PLATFORM, Grant, InvalidTokenError, TokenIssuer
-from emulators.serving import HostCheck, ready
+from emulators.serving import HostCheck, cut, ready
 
+Endpoint = Callable[[Request], Awaitable[Response]]
 _SIGNING_SCOPES = {CLOUD_PLATFORM, "https://www.googleapis.com/auth/iam"}
 _CACHEABLE = {"Cache-Control": "public, max-age=3600, must-revalidate"}
 _MAX_REQUEST_BYTES = 1 << 20
@@ -27,19 +31,23 @@ _MAX_REQUEST_BYTES = 1 << 20
 class Iam:
     """The endpoints for keys, signatures and tokens."""
 
-    def __init__(self, keys: KeyRing, issuer: TokenIssuer) -> None:
+    def __init__(self, keys: KeyRing, issuer: TokenIssuer, gate: FaultGate) -> None:
         self._keys = keys
         self._issuer = issuer
+        self._gate = gate
 
     def application(self) -> ASGIApp:
         """The application that serves them."""
+        sign_blob = self._gated("iamcredentials.projects.serviceAccounts.signBlob", self.sign_blob)
+        exchange = self._gated("sts.token", TokenExchange(self._issuer).exchange)
         routes = [
             Route("/", ready),
             Route("/oauth2/v3/certs", self.json_web_keys),
             Route("/oauth2/v1/certs", self.certificates),
             Route("/emulator/v1/accessTokenCerts", self.access_token_keys),
             Route("/robot/v1/metadata/x509/{email}", self.account_certificates),
-            Route("/v1/projects/-/serviceAccounts/{email}:signBlob", self.sign_blob, methods=["POST"]),
+            Route("/v1/projects/-/serviceAccounts/{email}:signBlob", sign_blob, methods=["POST"]),
+            Route("/v1/token", exchange, methods=["POST"]),
             Route("/tokeninfo", self.token_info, methods=["GET", "POST"]),
         ]
         return Starlette(
@@ -92,6 +100,18 @@ class Iam:
             }
         )
 
+    def _gated(self, method: str, endpoint: Endpoint) -> Endpoint:
+        """The endpoint with the faults of its method on the way in and out."""
+
+        async def answer(request: Request) -> Response:
+            account = request.path_params.get("email", "")
+            try:
+                return await self._gate.around(method, account, lambda: endpoint(request))
+            except Dropped:
+                return cut(request)
+
+        return answer
+
     def _caller(self, request: Request) -> Grant:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -109,6 +129,8 @@ class Iam:
                 " (or it may not exist). An account may sign as itself only."
             )
             raise ApiError(Code.PERMISSION_DENIED, message)
+        if caller.is_downscoped:
+            raise ApiError(Code.PERMISSION_DENIED, "A downscoped token holds for Cloud Storage alone.")
         if _SIGNING_SCOPES.isdisjoint(caller.scopes):
             message = f"The access token lacks the scope {CLOUD_PLATFORM}. Ask for it when refreshing."
             raise ApiError(Code.PERMISSION_DENIED, message)

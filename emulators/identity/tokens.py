@@ -6,6 +6,7 @@ ID tokens are Google's: verifiable by anyone with the published keys.  Access to
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import jwt
@@ -34,6 +35,8 @@ class Grant:
     scopes: tuple[str, ...]
     expires: int
     """Seconds since the epoch."""
+    is_downscoped: bool = False
+    """Whether it holds for Cloud Storage alone, and only as far as its boundary."""
 
 
 class TokenIssuer:
@@ -68,8 +71,23 @@ class TokenIssuer:
             "exp": int((self._clock() + LIFETIME).timestamp()),
             "jti": uuid4().hex,
         }
-        header = {"typ": "at+jwt", "kid": self._keys.access_tokens.id}
-        return jwt.encode(claims, self._keys.access_tokens.private, "RS256", header)
+        return self._signed(claims)
+
+    def downscoped_token(self, token: str, boundary: object) -> tuple[str, int]:
+        """A token for what the boundary allows of another one, and its seconds; raises InvalidTokenError."""
+        grant = self.verify_access_token(token)
+        if grant.is_downscoped:
+            raise InvalidTokenError("It is downscoped already.")
+        claims = {
+            "iss": ACCESS_TOKEN_ISSUER,
+            "sub": grant.unique_id,
+            "email": grant.email,
+            "scope": " ".join(grant.scopes),
+            "exp": grant.expires,
+            "jti": uuid4().hex,
+            "access_boundary": boundary,
+        }
+        return self._signed(claims), grant.expires - int(self._clock().timestamp())
 
     def verify_access_token(self, token: str) -> Grant:
         """Who the token stands for; raises InvalidTokenError."""
@@ -86,4 +104,9 @@ class TokenIssuer:
             raise InvalidTokenError(str(error)) from error
         if claims["exp"] <= self._clock().timestamp():
             raise InvalidTokenError("The token has expired.")
-        return Grant(claims["email"], claims["sub"], tuple(claims["scope"].split()), claims["exp"])
+        scopes = tuple(claims["scope"].split())
+        return Grant(claims["email"], claims["sub"], scopes, claims["exp"], "access_boundary" in claims)
+
+    def _signed(self, claims: dict[str, Any]) -> str:
+        header = {"typ": "at+jwt", "kid": self._keys.access_tokens.id}
+        return jwt.encode(claims, self._keys.access_tokens.private, "RS256", header)
