@@ -7,61 +7,59 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from emulators.cloud_storage.batches import Batches
+from emulators.cloud_storage.calls import Calls
+from emulators.cloud_storage.compose import Compositions
 from emulators.cloud_storage.copies import Copies
 from emulators.cloud_storage.failures import Reason, StorageError, json_response, xml_response
 from emulators.cloud_storage.json_buckets import JsonBuckets
 from emulators.cloud_storage.json_objects import JsonObjects
+from emulators.cloud_storage.json_uploads import JsonUploads
 from emulators.cloud_storage.names import decode, split_path
 from emulators.cloud_storage.requests import refuse_unsupported
 from emulators.cloud_storage.resumable import Uploads
-from emulators.cloud_storage.signers import Signers
 from emulators.cloud_storage.store import Store
 from emulators.cloud_storage.xml_objects import XmlObjects
-from emulators.serving import HostCheck
+from emulators.faults.gate import Dropped
+from emulators.serving import HostCheck, cut
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Response]]
-_JSON_ROOTS = (b"/storage/v1/", b"/upload/storage/v1/", b"/download/storage/v1/", b"/batch/")
+Table = list[tuple[str, tuple[str, ...], str, Handler]]
+_JSON_ROOTS = (b"/storage/v1/", b"/upload/storage/v1/", b"/download/storage/v1/", b"/batch")
+_CONTROL = "/emulator/v1/"
 
 
 class Router:
     """The table of the JSON API; every other path with two segments is an object of the XML API."""
 
     def __init__(
-        self, store: Store, uploads: Uploads, signers: Signers, project: str, *, signed_only: bool = False
+        self,
+        store: Store,
+        uploads: Uploads,
+        calls: Calls,
+        xml: XmlObjects,
+        project: str,
+        *,
+        signed_only: bool = False,
     ) -> None:
         self._signed_only = signed_only
-        objects, buckets, copies = JsonObjects(store, uploads), JsonBuckets(store, project), Copies(store)
-        self._xml = XmlObjects(store, uploads, signers)
-        one = "storage/v1/b/*/o/*"
-        self._routes: dict[tuple[str, tuple[str, ...]], Handler] = {
-            (method, tuple(pattern.split("/"))): handler
-            for method, pattern, handler in (
-                ("GET", "storage/v1/b", buckets.list),
-                ("POST", "storage/v1/b", buckets.create),
-                ("GET", "storage/v1/b/*", buckets.get),
-                ("PATCH", "storage/v1/b/*", buckets.patch),
-                ("PUT", "storage/v1/b/*", buckets.update),
-                ("DELETE", "storage/v1/b/*", buckets.delete),
-                ("GET", "storage/v1/b/*/o", objects.list),
-                ("GET", one, objects.get),
-                ("PATCH", one, objects.patch),
-                ("PUT", one, objects.update),
-                ("DELETE", one, objects.delete),
-                ("GET", f"download/{one}", objects.download),
-                ("POST", "upload/storage/v1/b/*/o", objects.upload),
-                ("PUT", "upload/storage/v1/b/*/o", objects.resume),
-                ("DELETE", "upload/storage/v1/b/*/o", objects.cancel),
-                ("POST", f"{one}/compose", copies.compose),
-                ("POST", f"{one}/rewriteTo/b/*/o/*", copies.rewrite),
-                ("POST", f"{one}/copyTo/b/*/o/*", copies.copy),
-                ("POST", f"{one}/moveTo/o/*", copies.move),
-            )
-        }
+        self._calls = calls
+        self._xml = xml
+        received = JsonUploads(store, uploads, calls)
+        batches = Batches(self)
+        self._direct = _table(
+            ("POST", "upload/storage/v1/b/*/o", "", received.upload),
+            ("PUT", "upload/storage/v1/b/*/o", "", received.resume),
+            ("DELETE", "upload/storage/v1/b/*/o", "", received.cancel),
+            ("POST", "batch/storage/v1", "", batches.run),
+            ("POST", "batch", "", batches.run),
+        )
+        self._methods = _methods(store, project)
 
     async def answer(self, request: Request) -> Response:
-        """The answer, a refusal included."""
+        """The answer, a refusal included; raises Dropped when there is to be none."""
         raw_path: bytes = request.scope["raw_path"]
         refusal = json_response if raw_path.startswith(_JSON_ROOTS) else xml_response
         try:
@@ -70,6 +68,8 @@ class Router:
             return refusal(error)
         except ClientDisconnect:
             return Response(status_code=Reason.UPLOAD_CANCELLED.status)
+        except Dropped:
+            raise
         except Exception as error:
             log.exception("%s %s failed", request.method, raw_path)
             message = f"The emulator failed: {error!r}. Its log has the traceback."
@@ -83,18 +83,61 @@ class Router:
             if self._signed_only:
                 raise StorageError(Reason.DENIED, "Only signed URLs are served here.")
             return await self._answer_json(request, split_path(raw_path))
-        bucket, separator, name = raw_path.removeprefix(b"/").partition(b"/")
-        if not separator or not name:
-            raise StorageError(Reason.UNSUPPORTED, "This emulator has no XML API for buckets.")
+        bucket, _, name = raw_path.removeprefix(b"/").partition(b"/")
         return await self._xml.answer(request, decode(bucket), decode(name))
 
     async def _answer_json(self, request: Request, segments: list[str]) -> Response:
-        for (method, pattern), handler in self._routes.items():
-            names = _matched(pattern, segments)
-            if names is not None and method == request.method:
-                return await handler(request, *names)
-        message = f"This emulator does not do {request.method} {'/'.join(segments)}."
-        raise StorageError(Reason.UNSUPPORTED, message)
+        if (found := _find(self._direct, request.method, segments)) is not None:
+            _, handler, names = found
+            return await handler(request, *names)
+        if (found := _find(self._methods, request.method, segments)) is None:
+            message = f"This emulator does not do {request.method} {'/'.join(segments)}."
+            raise StorageError(Reason.UNSUPPORTED, message)
+        method, handler, names = found
+        bucket, name, *rest = (*names, "", "")
+        # A move stays in its bucket; every other copy names the one it goes to.
+        copy_to = [bucket, rest[0]] if method == "storage.objects.move" else rest[:2]
+        return await self._calls.make(
+            request, method, bucket, name, lambda: handler(request, *names), *copy_to
+        )
+
+
+def _methods(store: Store, project: str) -> Table:
+    """The methods of the JSON API, by verb and path, each under the name of its discovery document."""
+    objects, buckets, copies = JsonObjects(store), JsonBuckets(store, project), Copies(store)
+    compositions, one = Compositions(store), "storage/v1/b/*/o/*"
+    return _table(
+        ("GET", "storage/v1/b", "storage.buckets.list", buckets.list),
+        ("POST", "storage/v1/b", "storage.buckets.insert", buckets.create),
+        ("GET", "storage/v1/b/*", "storage.buckets.get", buckets.get),
+        ("PATCH", "storage/v1/b/*", "storage.buckets.patch", buckets.patch),
+        ("PUT", "storage/v1/b/*", "storage.buckets.update", buckets.update),
+        ("DELETE", "storage/v1/b/*", "storage.buckets.delete", buckets.delete),
+        ("GET", "storage/v1/b/*/o", "storage.objects.list", objects.list),
+        ("GET", one, "storage.objects.get", objects.get),
+        ("PATCH", one, "storage.objects.patch", objects.patch),
+        ("PUT", one, "storage.objects.update", objects.update),
+        ("DELETE", one, "storage.objects.delete", objects.delete),
+        ("GET", f"download/{one}", "storage.objects.get", objects.download),
+        ("POST", f"{one}/compose", "storage.objects.compose", compositions.compose),
+        ("POST", f"{one}/restore", "storage.objects.restore", objects.restore),
+        ("POST", f"{one}/rewriteTo/b/*/o/*", "storage.objects.rewrite", copies.rewrite),
+        ("POST", f"{one}/copyTo/b/*/o/*", "storage.objects.copy", copies.copy),
+        ("POST", f"{one}/moveTo/o/*", "storage.objects.move", copies.move),
+    )
+
+
+def _table(*rows: tuple[str, str, str, Handler]) -> Table:
+    return [(verb, tuple(path.split("/")), method, handler) for verb, path, method, handler in rows]
+
+
+def _find(table: Table, verb: str, segments: list[str]) -> tuple[str, Handler, list[str]] | None:
+    """The method's name and handler, and what the path names."""
+    for of_verb, pattern, method, handler in table:
+        names = _matched(pattern, segments) if of_verb == verb else None
+        if names is not None:
+            return method, handler, names
+    return None
 
 
 def _matched(pattern: tuple[str, ...], segments: list[str]) -> list[str] | None:
@@ -107,23 +150,33 @@ def _matched(pattern: tuple[str, ...], segments: list[str]) -> list[str] | None:
     return [segment for part, segment in pairs if part == "*"]
 
 
-def application(router: Router) -> ASGIApp:
-    """What is served on a port."""
+def application(
+    router: Router, control: ASGIApp | None = None, start: Callable[[], None] | None = None
+) -> ASGIApp:
+    """What is served on a port; `control` answers for the clock and the faults, `start` is called at first."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await _lifespan(receive, send, start)
+            return
+        if control is not None and scope["path"].startswith(_CONTROL):
+            await control(scope, receive, send)
             return
         request = Request(scope, receive)
-        response = await router.answer(request)
+        try:
+            response = await router.answer(request)
+        except Dropped:
+            response = cut(request)
         await response(scope, receive, send)
 
     return HostCheck(app)
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
-    """There is nothing to start: the store was loaded before."""
+async def _lifespan(receive: Receive, send: Send, start: Callable[[], None] | None) -> None:
+    """What takes its time begins with the loop; the store was loaded before."""
     await receive()
+    if start is not None:
+        start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await send({"type": "lifespan.shutdown.complete"})

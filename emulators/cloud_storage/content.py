@@ -5,7 +5,7 @@ import os
 from base64 import b64encode
 from hashlib import md5
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, Self
 from uuid import uuid4
 
 import google_crc32c
@@ -29,13 +29,25 @@ class ContentWriter:
     It buffers up to a piece, so memory stays bounded however large the content is.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / uuid4().hex
-        self._file = self._path.open("xb", buffering=0)
+    def __init__(self, directory: Path, name: str | None = None) -> None:
+        self._path = directory / (name or uuid4().hex)
+        self._file: BinaryIO | None = self._path.open("ab", buffering=0)
         self._pending = bytearray()
         self._crc32c: _Hash = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
         self._md5 = md5(usedforsecurity=False)
         self.persisted = 0
+
+    @classmethod
+    def resume(cls, directory: Path, name: str) -> Self:
+        """A writer that goes on where another process ended; blocks while it reads what is there."""
+        writer = cls(directory, name)
+        size = writer._path.stat().st_size // QUANTUM * QUANTUM
+        os.truncate(writer._path, size)
+        with writer._path.open("rb") as file:
+            while data := file.read(_PIECE):
+                writer._hash(data)
+        writer.persisted = size
+        return writer
 
     @property
     def received(self) -> int:
@@ -49,9 +61,10 @@ class ContentWriter:
             await self._persist(len(self._pending) // QUANTUM * QUANTUM)
 
     async def pause(self) -> None:
-        """Persist whole quanta and forget the rest."""
+        """Make whole quanta durable, forget the rest and hold no file open."""
         await self._persist(len(self._pending) // QUANTUM * QUANTUM)
         self._pending.clear()
+        await asyncio.to_thread(self._sync)
 
     async def finish(self, *, composed: bool = False) -> Content:
         """Make everything durable; the content is complete."""
@@ -68,7 +81,7 @@ class ContentWriter:
 
     def discard(self) -> None:
         """Remove the file."""
-        self._file.close()
+        self._close()
         self._path.unlink(missing_ok=True)
 
     async def _persist(self, count: int) -> None:
@@ -79,13 +92,27 @@ class ContentWriter:
             self.persisted += count
 
     def _append(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = self._path.open("ab", buffering=0)
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
+        self._hash(data)
+
+    def _hash(self, data: bytes) -> None:
         self._crc32c.update(data)
         self._md5.update(data)
 
     def _end(self, data: bytes) -> None:
         self._append(data)
-        os.fsync(self._file.fileno())
-        self._file.close()
+        self._sync()
+
+    def _sync(self) -> None:
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -7,6 +7,7 @@ names that a client chose.
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 from emulators.cloud_storage.records import Content, ObjectRecord
+
+_GONE = ".gone"
 
 
 class Disk:
@@ -29,23 +32,36 @@ class Disk:
         """Make a bucket's record durable."""
         path = self._bucket(name)
         (path / "objects").mkdir(parents=True, exist_ok=True)
-        _replace(path / "bucket.json", values)
+        replace_durably(path / "bucket.json", values)
         _sync_directory(self._buckets)
 
     def remove_bucket(self, name: str) -> None:
-        """Forget an empty bucket."""
-        path = self._bucket(name)
-        (path / "bucket.json").unlink()
-        _sync_directory(path)
+        """Forget a bucket with the records in it, all at once."""
+        gone = self._bucket(name).rename(self._buckets / f"{uuid4().hex}{_GONE}")
+        _sync_directory(self._buckets)
+        shutil.rmtree(gone)
 
     def write_object(self, record: ObjectRecord) -> None:
-        """Make an object's record durable, and the entry of its content."""
+        """Make the record of a version durable, and the entry of its content."""
         _sync_directory(self.contents)
-        _replace(self._object(record.bucket, record.name), record.as_stored())
+        replace_durably(self._object(record), record.as_stored())
+
+    def replace_object(self, record: ObjectRecord, kept: ObjectRecord | None) -> None:
+        """Make a record the live one; what is kept of the one before is durable first."""
+        if kept is not None:
+            replace_durably(self._object(kept), kept.as_stored())
+        self.write_object(record)
+
+    def retire_object(self, record: ObjectRecord, kept: ObjectRecord | None) -> None:
+        """Put what is kept of a version in its place, or forget it."""
+        if kept is not None:
+            replace_durably(self._object(kept), kept.as_stored())
+        if kept is None or self._object(kept) != self._object(record):
+            self.remove_object(record)
 
     def remove_object(self, record: ObjectRecord) -> None:
-        """Forget an object."""
-        path = self._object(record.bucket, record.name)
+        """Forget a version."""
+        path = self._object(record)
         path.unlink()
         _sync_directory(path.parent)
 
@@ -60,10 +76,11 @@ class Disk:
         return name
 
     def read_buckets(self) -> Iterator[tuple[dict[str, Any], list[ObjectRecord]]]:
-        """Every bucket with its objects."""
+        """Every bucket with all versions in it."""
         for path in self._buckets.glob("*/bucket.json"):
-            objects = (path.parent / "objects").glob("*.json")
-            yield _read(path), [ObjectRecord.from_stored(_read(file)) for file in objects]
+            if path.parent.suffix != _GONE:
+                files = (path.parent / "objects").glob("*.json")
+                yield _read(path), self._settled([ObjectRecord.from_stored(_read(file)) for file in files])
 
     def remove_leftovers(self, kept: set[str]) -> None:
         """Remove contents that no record names, and records that were never finished."""
@@ -72,12 +89,27 @@ class Disk:
                 path.unlink()
         for path in self._buckets.rglob("*.partial"):
             path.unlink()
+        for path in self._buckets.glob(f"*{_GONE}"):
+            shutil.rmtree(path)
+
+    def _settled(self, records: list[ObjectRecord]) -> list[ObjectRecord]:
+        """The records without those that a crash left over, so that a content has one record.
+
+        A version that was about to be retired is still live; one that was moved has its later name.
+        """
+        owners: dict[str, ObjectRecord] = {}
+        for record in sorted(records, key=lambda record: (record.generation, record.is_live)):
+            if (left_over := owners.get(record.content.file)) is not None:
+                self._object(left_over).unlink()
+            owners[record.content.file] = record
+        return list(owners.values())
 
     def _bucket(self, name: str) -> Path:
         return self._buckets / _file_name(name)
 
-    def _object(self, bucket: str, name: str) -> Path:
-        return self._bucket(bucket) / "objects" / f"{_file_name(name)}.json"
+    def _object(self, record: ObjectRecord) -> Path:
+        version = "" if record.is_live else f".{record.generation}"
+        return self._bucket(record.bucket) / "objects" / f"{_file_name(record.name)}{version}.json"
 
 
 def _file_name(name: str) -> str:
@@ -89,7 +121,7 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def _replace(path: Path, values: dict[str, Any]) -> None:
+def replace_durably(path: Path, values: dict[str, Any]) -> None:
     """Write a record whole or not at all, and durably."""
     partial = path.with_suffix(f".{uuid4().hex}.partial")
     with partial.open("xb") as file:

@@ -7,11 +7,13 @@ from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from emulators.cloud_storage.ranges import ByteRange, parse_range
 from emulators.cloud_storage.records import ObjectRecord
 from emulators.cloud_storage.resources import content_headers, object_headers
 from emulators.cloud_storage.store import Store
+from emulators.serving import cut
 
 _PIECE = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
@@ -35,6 +37,23 @@ def download(store: Store, record: ObjectRecord, request: Request) -> Response:
         return Response(status_code=status, headers=headers)
     # Opened before anything else can happen: a later delete does not disturb the reader.
     return StreamingResponse(_pieces(store.open(record.content), part), status, headers)
+
+
+class BrokenOff(Response):
+    """The head of a download and a part of its bytes; then the connection breaks."""
+
+    def __init__(self, whole: StreamingResponse) -> None:
+        super().__init__()
+        self._whole = whole
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send half of the first piece."""
+        head = {"type": "http.response.start", "status": self._whole.status_code}
+        await send(head | {"headers": self._whole.raw_headers})
+        async for piece in self._whole.body_iterator:
+            await send({"type": "http.response.body", "body": piece[: len(piece) // 2], "more_body": True})
+            break
+        await cut(Request(scope))(scope, receive, send)
 
 
 async def _pieces(file: BinaryIO, part: ByteRange) -> AsyncIterator[bytes]:

@@ -76,8 +76,8 @@ async def seal(
     if announced.limits is not None:
         announced.limits.check(writer.received)
     content = await writer.finish()
-    _check_hashes(content, announced.hashes)
-    _check_hashes(content, hashes or {})
+    check_hashes(content, announced.hashes)
+    check_hashes(content, hashes or {})
     return content
 
 
@@ -88,7 +88,8 @@ async def put(store: Store, announced: Announcement, content: Content) -> Object
     )
 
 
-def _check_hashes(content: Content, expected: Mapping[str, str]) -> None:
+def check_hashes(content: Content, expected: Mapping[str, str]) -> None:
+    """Raise unless the content has the checksums that a client expects."""
     for name, actual in (("crc32c", content.crc32c), ("md5", content.md5)):
         if name in expected and expected[name] != actual:
             message = f"Provided {name} hash {expected[name]!r} does not match the calculated {actual!r}."

@@ -3,20 +3,18 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from emulators.cloud_storage.bucket_attributes import merged_attributes, new_attributes, replaced_attributes
+from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.listing import list_names, page_token, parse_list_request
+from emulators.cloud_storage.listing import list_keys, page_token, parse_list_request
 from emulators.cloud_storage.names import check_bucket_name
+from emulators.cloud_storage.partial import described
 from emulators.cloud_storage.preconditions import json_preconditions
-from emulators.cloud_storage.requests import body, number, origin, read_resource, section
+from emulators.cloud_storage.requests import body, flag, origin, read_resource
 from emulators.cloud_storage.resources import bucket_resource
-from emulators.cloud_storage.store import Bucket, Store
-
-_ATTRIBUTES = frozenset(
-    {"autoclass", "cors", "iamConfiguration", "labels", "lifecycle", "location", "storageClass", "website"}
-)
-"""What a bucket remembers.  Rules among them (lifecycle) are kept, not carried out."""
+from emulators.cloud_storage.store import Store
 
 
 class JsonBuckets:
@@ -30,21 +28,24 @@ class JsonBuckets:
         """Create a bucket."""
         resource = read_resource(await body(request))
         name = check_bucket_name(resource.get("name"))
-        bucket = await self._store.put_bucket(name, _attributes(resource))
+        bucket = await self._store.put_bucket(name, new_attributes(resource, self._store.now()))
         return self._described(request, bucket)
 
     async def list(self, request: Request) -> Response:
         """One page of the buckets."""
-        page = list_names(sorted(self._store.buckets), parse_list_request(request.query_params))
-        buckets = [self._store.buckets[name] for name in page.names]
+        _refuse_soft_deleted(request)
+        keys = [(name, 0) for name in sorted(self._store.buckets)]
+        page = list_keys(keys, parse_list_request(request.query_params))
+        buckets = [self._store.buckets[name] for name, _ in page.keys]
         items = [bucket_resource(bucket, self._project, origin(request)) for bucket in buckets]
         result: dict[str, Any] = {"kind": "storage#buckets", "items": items}
-        if page.next_after is not None:
-            result["nextPageToken"] = page_token(page.next_after)
-        return JSONResponse(result)
+        if page.next_at is not None:
+            result["nextPageToken"] = page_token(page.next_at)
+        return described(request, result)
 
     async def get(self, request: Request, name: str) -> Response:
         """A bucket's resource."""
+        _refuse_soft_deleted(request)
         bucket = self._store.bucket(name)
         json_preconditions(request.query_params, request.headers).check(bucket, reading=True)
         return self._described(request, bucket)
@@ -53,14 +54,18 @@ class JsonBuckets:
         """Change some attributes; null removes one."""
         change = read_resource(await body(request))
         conditions = json_preconditions(request.query_params, request.headers)
-        bucket = await self._store.change_bucket(name, lambda old: _merged(old, change), conditions)
+        bucket = await self._store.change_bucket(
+            name, lambda old: merged_attributes(old, change, self._store.now()), conditions
+        )
         return self._described(request, bucket)
 
     async def update(self, request: Request, name: str) -> Response:
         """Replace all attributes."""
-        attributes = _attributes(read_resource(await body(request)))
+        resource = read_resource(await body(request))
         conditions = json_preconditions(request.query_params, request.headers)
-        bucket = await self._store.change_bucket(name, lambda _: attributes, conditions)
+        bucket = await self._store.change_bucket(
+            name, lambda old: replaced_attributes(old, resource, self._store.now()), conditions
+        )
         return self._described(request, bucket)
 
     async def delete(self, request: Request, name: str) -> Response:
@@ -71,23 +76,9 @@ class JsonBuckets:
 
     def _described(self, request: Request, bucket: Bucket) -> Response:
         resource = bucket_resource(bucket, self._project, origin(request))
-        return JSONResponse(resource, headers={"ETag": bucket.etag})
+        return described(request, resource, {"ETag": bucket.etag})
 
 
-def _merged(old: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    merged = old | change
-    if change.get("labels") is not None:
-        labels = section(old, "labels") | section(change, "labels")
-        merged["labels"] = {name: value for name, value in labels.items() if value is not None}
-    return _attributes(merged)
-
-
-def _attributes(resource: dict[str, Any]) -> dict[str, Any]:
-    if section(resource, "versioning").get("enabled"):
-        raise StorageError(Reason.UNSUPPORTED, "This emulator has no object versioning.")
-    if number(section(resource, "softDeletePolicy"), "retentionDurationSeconds"):
-        raise StorageError(Reason.UNSUPPORTED, "This emulator has no soft delete.")
-    for name in ("retentionPolicy", "encryption", "defaultEventBasedHold", "hierarchicalNamespace"):
-        if resource.get(name):
-            raise StorageError(Reason.UNSUPPORTED, f"This emulator does not support a bucket's {name}.")
-    return {name: value for name, value in resource.items() if name in _ATTRIBUTES and value is not None}
+def _refuse_soft_deleted(request: Request) -> None:
+    if flag(request.query_params, "softDeleted"):
+        raise StorageError(Reason.UNSUPPORTED, "This emulator soft-deletes objects, not buckets.")

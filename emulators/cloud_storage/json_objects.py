@@ -1,50 +1,42 @@
-"""Objects over the JSON API: read, change, list, delete, and receive in every kind of upload."""
+"""Objects over the JSON API: read, change, list, delete, restore."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from emulators.cloud_storage.buckets import Bucket, Shelf
 from emulators.cloud_storage.downloads import download
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import (
-    Announcement,
-    hashes_in_headers,
-    hashes_in_resource,
-    receive,
-)
-from emulators.cloud_storage.listing import list_names, page_token, parse_list_request
-from emulators.cloud_storage.multipart import read_parts
-from emulators.cloud_storage.names import check_object_name
+from emulators.cloud_storage.listing import list_keys, page_token, parse_list_request
+from emulators.cloud_storage.partial import described
 from emulators.cloud_storage.preconditions import json_preconditions
-from emulators.cloud_storage.ranges import parse_content_range
-from emulators.cloud_storage.records import ObjectRecord, merge_attributes, object_attributes
-from emulators.cloud_storage.requests import body, origin, read_resource
+from emulators.cloud_storage.records import ObjectRecord, merge_attributes, replace_attributes
+from emulators.cloud_storage.requests import body, flag, origin, read_resource
 from emulators.cloud_storage.resources import object_resource
-from emulators.cloud_storage.resumable import Progress, Uploads
 from emulators.cloud_storage.store import Store
 
 
 class JsonObjects:
-    """The endpoints under ``/storage/v1/b/BUCKET/o`` and ``/upload``."""
+    """The endpoints under ``/storage/v1/b/BUCKET/o``."""
 
-    def __init__(self, store: Store, uploads: Uploads) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._uploads = uploads
 
     async def list(self, request: Request, bucket: str) -> Response:
-        """One page of a bucket's objects."""
-        held = self._store.bucket(bucket)
-        page = list_names(held.names, parse_list_request(request.query_params))
+        """One page of a bucket's objects: the live ones, all versions, or the soft-deleted ones."""
+        asked = parse_list_request(request.query_params)
+        shelf = await self._shelf(self._store.bucket(bucket), request)
+        page = list_keys(shelf.keys, asked)
         result: dict[str, Any] = {"kind": "storage#objects"}
-        if page.names:
-            result["items"] = [object_resource(held.objects[name], origin(request)) for name in page.names]
+        if page.keys:
+            result["items"] = [object_resource(shelf.records[key], origin(request)) for key in page.keys]
         if page.prefixes:
             result["prefixes"] = page.prefixes
-        if page.next_after is not None:
-            result["nextPageToken"] = page_token(page.next_after)
-        return JSONResponse(result)
+        if page.next_at is not None:
+            result["nextPageToken"] = page_token(page.next_at)
+        return described(request, result)
 
     async def get(self, request: Request, bucket: str, name: str) -> Response:
         """An object's resource, or its bytes."""
@@ -54,7 +46,10 @@ class JsonObjects:
 
     async def download(self, request: Request, bucket: str, name: str) -> Response:
         """An object's bytes."""
-        return download(self._store, self._readable(request, bucket, name), request)
+        record = self._readable(request, bucket, name)
+        if record.soft_deleted is not None:
+            raise StorageError(Reason.INVALID, "A soft-deleted object cannot be read. Restore it first.")
+        return download(self._store, record, request)
 
     async def patch(self, request: Request, bucket: str, name: str) -> Response:
         """Change some attributes."""
@@ -63,8 +58,8 @@ class JsonObjects:
 
     async def update(self, request: Request, bucket: str, name: str) -> Response:
         """Replace all attributes."""
-        attributes = object_attributes(read_resource(await body(request)))
-        return await self._change(request, bucket, name, lambda _: attributes)
+        resource = read_resource(await body(request))
+        return await self._change(request, bucket, name, lambda old: replace_attributes(old, resource))
 
     async def delete(self, request: Request, bucket: str, name: str) -> Response:
         """Remove an object."""
@@ -73,88 +68,45 @@ class JsonObjects:
         await self._store.delete_object(bucket, name, query.get("generation"), conditions)
         return Response(status_code=204)
 
-    async def upload(self, request: Request, bucket: str) -> Response:
-        """Receive an object, or start a resumable upload."""
-        kind = request.query_params.get("uploadType")
-        if kind == "media":
-            return await self._upload_media(request, bucket)
-        if kind == "multipart":
-            return await self._upload_multipart(request, bucket)
-        if kind == "resumable":
-            return await self._start_resumable(request, bucket)
-        raise StorageError(Reason.INVALID, f"Invalid uploadType: {kind!r}.")
+    async def restore(self, request: Request, bucket: str, name: str) -> Response:
+        """Make a copy of a soft-deleted version live."""
+        query = request.query_params
+        if flag(query, "copySourceAcl"):
+            raise StorageError(Reason.UNSUPPORTED, "This emulator does not support copySourceAcl.")
+        conditions = json_preconditions(query, {})
+        record = await self._store.restore_object(bucket, name, query.get("generation"), conditions)
+        return self._described(request, record)
 
-    async def resume(self, request: Request, _bucket: str) -> Response:
-        """Go on with a resumable upload."""
-        upload = self._uploads.find(request.query_params.get("upload_id", ""))
-        hashes = hashes_in_headers(request.headers)
-        header = request.headers.get("content-range")
-        if header is None:
-            return self._described(request, await upload.take_all(request.stream(), hashes))
-        result = await upload.advance(parse_content_range(header), request.stream(), hashes)
-        if isinstance(result, Progress):
-            return Response(status_code=308, headers=result.headers)
-        return self._described(request, result)
-
-    async def cancel(self, request: Request, _bucket: str) -> Response:
-        """Cancel a resumable upload."""
-        await self._uploads.cancel(request.query_params.get("upload_id", ""))
-        raise StorageError(Reason.UPLOAD_CANCELLED, "The upload was cancelled.")
-
-    async def _upload_media(self, request: Request, bucket: str) -> Response:
-        resource = _with_type({}, request.headers.get("content-type"))
-        announced = _announced(request, bucket, resource)
-        return self._described(request, await receive(self._store, announced, request.stream()))
-
-    async def _upload_multipart(self, request: Request, bucket: str) -> Response:
-        parts = await read_parts(request.headers.get("content-type", ""), request.stream())
-        announced = _announced(request, bucket, _with_type(parts.resource, parts.content_type))
-        return self._described(request, await receive(self._store, announced, parts.content))
-
-    async def _start_resumable(self, request: Request, bucket: str) -> Response:
-        resource = read_resource(await body(request))
-        resource = _with_type(resource, request.headers.get("x-upload-content-type"))
-        announced = _announced(request, bucket, resource)
-        length = request.headers.get("x-upload-content-length")
-        if length is not None and not length.isdecimal():
-            raise StorageError(Reason.INVALID, f"Invalid X-Upload-Content-Length: {length!r}.")
-        upload_id = self._uploads.start(announced, None if length is None else int(length))
-        path = f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={upload_id}"
-        headers = {"Location": origin(request) + path, "X-GUploader-UploadID": upload_id}
-        return Response(status_code=200, headers=headers)
+    async def _shelf(self, bucket: Bucket, request: Request) -> Shelf:
+        versions, soft_deleted = (flag(request.query_params, name) for name in ("versions", "softDeleted"))
+        if versions and soft_deleted:
+            raise StorageError(Reason.INVALID, "versions and softDeleted cannot be asked for together.")
+        if soft_deleted:
+            await self._store.purge(bucket)
+            return bucket.soft_deleted
+        return bucket.versions if versions else bucket.live
 
     def _readable(self, request: Request, bucket: str, name: str) -> ObjectRecord:
-        record = self._store.object(bucket, name, request.query_params.get("generation"))
+        generation = request.query_params.get("generation")
+        of_kind = (
+            self._store.soft_deleted if flag(request.query_params, "softDeleted") else self._store.object
+        )
+        record = of_kind(bucket, name, generation)
         json_preconditions(request.query_params, request.headers).check(record, reading=True)
         return record
 
-    async def _change(self, request: Request, bucket: str, name: str, change: Any) -> Response:
-        record = self._store.object(bucket, name, request.query_params.get("generation"))
+    async def _change(
+        self,
+        request: Request,
+        bucket: str,
+        name: str,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> Response:
+        generation = request.query_params.get("generation")
         conditions = json_preconditions(request.query_params, request.headers)
-        return self._described(request, await self._store.change_object(record, change, conditions))
+        record = await self._store.change_object(bucket, name, generation, change, conditions)
+        return self._described(request, record)
 
     def _described(self, request: Request, record: ObjectRecord) -> Response:
         headers = {"ETag": record.etag, "X-Goog-Hash": f"crc32c={record.content.crc32c}"}
-        return JSONResponse(object_resource(record, origin(request)), headers=headers)
-
-
-def _announced(request: Request, bucket: str, resource: Mapping[str, Any]) -> Announcement:
-    query = request.query_params
-    attributes = object_attributes(dict(resource))
-    if encoding := query.get("contentEncoding"):
-        attributes["contentEncoding"] = encoding
-    # An upload has no object to compare an If-Match with; its headers are those of the transfer.
-    return Announcement(
-        bucket=bucket,
-        name=check_object_name(query.get("name") or resource.get("name")),
-        attributes=attributes,
-        conditions=json_preconditions(query, {}),
-        hashes=hashes_in_resource(resource) | hashes_in_headers(request.headers),
-    )
-
-
-def _with_type(resource: dict[str, Any], content_type: str | None) -> dict[str, Any]:
-    """The resource with a content type; its own comes first."""
-    if content_type and not resource.get("contentType"):
-        return resource | {"contentType": content_type}
-    return resource
+        return described(request, object_resource(record, origin(request)), headers)

@@ -1,4 +1,4 @@
-"""Where does the metadata end and the content begin?  A ``multipart/related`` upload, read as it comes."""
+"""Where do the fields end and the content begin?  ``multipart`` uploads and forms, read as they come."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,10 +27,38 @@ async def read_parts(content_type: str, stream: AsyncIterator[bytes]) -> Parts:
     # The first boundary may come without the line end that belongs to the others.
     source = _Source(stream, b"\r\n")
     await source.until(delimiter + b"\r\n")
-    await source.until(b"\r\n\r\n")
+    await source.head()
     resource = read_resource(await source.until(delimiter + b"\r\n"))
-    head = (await source.until(b"\r\n\r\n")).decode("latin-1")
+    head = (await source.head()).decode("latin-1").lstrip()
     return Parts(resource, HeaderParser().parsestr(head).get("content-type"), source.content(delimiter))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An HTML form: its fields, and the file that comes after them."""
+
+    fields: dict[str, str]
+    file: AsyncIterator[bytes]
+
+
+async def read_form(content_type: str, stream: AsyncIterator[bytes]) -> Form:
+    """Read the fields before the file; the file is left to be read."""
+    delimiter = b"\r\n--" + _boundary(content_type)
+    source, fields, size = _Source(stream, b"\r\n"), dict[str, str](), 0
+    await source.until(delimiter)
+    while await source.take(2) == b"\r\n":
+        head = HeaderParser().parsestr((await source.head()).decode("utf-8", "replace").lstrip())
+        name = head.get_param("name", header="content-disposition")
+        if name == "file":
+            return Form(fields, source.content(delimiter))
+        value = await source.until(delimiter)
+        size += len(value)
+        if not isinstance(name, str) or size > _MAX_HEAD:
+            raise StorageError(
+                Reason.INVALID, "The form has a field without a name, or too much in its fields."
+            )
+        fields[name] = value.decode("utf-8", "replace")
+    raise StorageError(Reason.INVALID, "The form has no file, which must be its last field.")
 
 
 class _Source:
@@ -49,6 +77,19 @@ class _Source:
         found = bytes(self._buffer[:at])
         del self._buffer[: at + len(mark)]
         return found
+
+    async def head(self) -> bytes:
+        """The head of a part whose first line begins here; it may have none."""
+        self._buffer[:0] = b"\r\n"
+        return await self.until(b"\r\n\r\n")
+
+    async def take(self, count: int) -> bytes:
+        """The next bytes."""
+        while len(self._buffer) < count:
+            await self._more()
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
 
     async def content(self, delimiter: bytes) -> AsyncIterator[bytes]:
         """What comes before the delimiter, in pieces."""

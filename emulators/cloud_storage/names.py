@@ -14,6 +14,8 @@ _MAX_OBJECT_BYTES = 1024
 
 def check_bucket_name(name: object) -> str:
     """The name, if a bucket may have it."""
+    if not name:
+        raise StorageError(Reason.REQUIRED, "Required: the bucket needs a name.")
     if not isinstance(name, str) or not _BUCKET.fullmatch(name) or name.startswith("goog"):
         raise StorageError(Reason.INVALID, f"Invalid bucket name: {name!r}.")
     return name
@@ -22,7 +24,7 @@ def check_bucket_name(name: object) -> str:
 def check_object_name(name: object) -> str:
     """The name, if an object may have it; Cloud Storage allows everything but these."""
     if not isinstance(name, str) or not name:
-        raise StorageError(Reason.INVALID, "The object needs a name.")
+        raise StorageError(Reason.REQUIRED, "Required: the object needs a name.")
     if name in {".", ".."} or "\n" in name or "\r" in name:
         message = f"Invalid object name: {name!r}. It may not be . or .. nor hold line ends."
         raise StorageError(Reason.INVALID, message)

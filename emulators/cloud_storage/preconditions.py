@@ -35,7 +35,10 @@ class Preconditions:
     not_etags: frozenset[str] | None = None
 
     def check(self, found: Versioned | None, *, reading: bool = False) -> None:
-        """Raise unless they hold; a reader whose copy is current is told 304."""
+        """Raise unless they hold: 412 for what does not match, 304 for what must not match but does.
+
+        A writer whose etag must not match is told 412 for that too.
+        """
         generation = found.generation if found else 0
         metageneration = found.metageneration if found else 0
         if (
@@ -44,12 +47,16 @@ class Preconditions:
             or (self.etags is not None and not _names(self.etags, found))
         ):
             raise StorageError(Reason.PRECONDITION, _MESSAGE)
-        if (
-            self.generation_not_match == generation
-            or self.metageneration_not_match == metageneration
-            or (self.not_etags is not None and _names(self.not_etags, found))
-        ):
+        if self._must_differ(found, generation) or self.metageneration_not_match == metageneration:
+            raise StorageError(Reason.NOT_MODIFIED, _MESSAGE)
+        if self.not_etags is not None and _names(self.not_etags, found):
             raise StorageError(Reason.NOT_MODIFIED if reading else Reason.PRECONDITION, _MESSAGE)
+
+    def _must_differ(self, found: Versioned | None, generation: int) -> bool:
+        """Whether ``generation_not_match`` fails: as it does where there is no object at all."""
+        if self.generation_not_match is None:
+            return False
+        return found is None or self.generation_not_match == generation
 
 
 _MESSAGE = "At least one of the pre-conditions you specified did not hold."

@@ -1,4 +1,4 @@
-"""What is known of a bucket and an object?  Values only; they change by being replaced."""
+"""What is known of an object?  Values only; they change by being replaced."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field, fields, replace
@@ -7,21 +7,26 @@ from typing import Any, Self
 
 from emulators.cloud_storage.failures import Reason, StorageError
 
-OBJECT_ATTRIBUTES = frozenset(
-    {
-        "cacheControl",
-        "contentDisposition",
-        "contentEncoding",
-        "contentLanguage",
-        "contentType",
-        "customTime",
-        "metadata",
-        "storageClass",
-    }
-)
-"""The fields of an object that its writers choose."""
+DEFAULT_CLASS = "STANDARD"
+STORAGE_CLASSES = (DEFAULT_CLASS, "NEARLINE", "COLDLINE", "ARCHIVE")
+"""From the dearest at rest to the cheapest."""
+_LEGACY_CLASSES = ("MULTI_REGIONAL", "REGIONAL", "DURABLE_REDUCED_AVAILABILITY")
 
-_HOLDS = ("temporaryHold", "eventBasedHold", "retention")
+HOLDS = ("temporaryHold", "eventBasedHold")
+_TEXTS = (
+    "cacheControl",
+    "contentDisposition",
+    "contentEncoding",
+    "contentLanguage",
+    "contentType",
+    "customTime",
+    "storageClass",
+)
+OBJECT_ATTRIBUTES = frozenset({*_TEXTS, *HOLDS, "metadata"})
+"""The fields of an object that its writers choose."""
+_UNSUPPORTED = ("acl", "contexts", "customerEncryption", "kmsKeyName", "retention")
+
+_TIMES = ("created", "updated", "noncurrent_since", "soft_deleted", "hard_delete", "class_changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +54,58 @@ class ObjectRecord:
     updated: datetime
     attributes: dict[str, Any] = field(default_factory=dict)
     components: int | None = None
+    noncurrent_since: datetime | None = None
+    soft_deleted: datetime | None = None
+    hard_delete: datetime | None = None
+    """When a soft-deleted version goes for good."""
+    class_changed: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from every other version in its bucket."""
+        return self.name, self.generation
 
     @property
     def etag(self) -> str:
         """A name for this generation and metageneration."""
         return b64encode(f"{self.generation}/{self.metageneration}".encode()).decode()
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is what its name alone stands for."""
+        return self.noncurrent_since is None and self.soft_deleted is None
+
+    @property
+    def storage_class(self) -> str:
+        """The class it is stored in."""
+        return str(self.attributes.get("storageClass", DEFAULT_CLASS))
+
     def with_attributes(self, attributes: dict[str, Any], now: datetime) -> Self:
         """The record after its attributes were changed."""
-        return replace(self, attributes=attributes, updated=now, metageneration=self.metageneration + 1)
+        changed = replace(self, attributes=attributes, updated=now, metageneration=self.metageneration + 1)
+        if changed.storage_class == self.storage_class:
+            return changed
+        return replace(changed, class_changed=now)
 
     def as_stored(self) -> dict[str, Any]:
         """The record as JSON values."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         content = {item.name: getattr(self.content, item.name) for item in fields(self.content)}
-        times = {"created": self.created.isoformat(), "updated": self.updated.isoformat()}
+        times = {name: values[name].isoformat() for name in _TIMES if values[name] is not None}
         return values | {"content": content} | times
 
     @classmethod
     def from_stored(cls, values: dict[str, Any]) -> Self:
         """The record that as_stored wrote."""
-        times = {name: datetime.fromisoformat(values[name]) for name in ("created", "updated")}
+        times = {name: datetime.fromisoformat(values[name]) for name in _TIMES if values.get(name)}
         return cls(**values | times | {"content": Content(**values["content"])})
 
 
 def object_attributes(resource: dict[str, Any]) -> dict[str, Any]:
     """The attributes that a client sent for an object; raises on what is wrong or unsupported."""
-    for name in _HOLDS:
+    for name in _UNSUPPORTED:
         if resource.get(name):
-            raise StorageError(Reason.UNSUPPORTED, f"This emulator has no {name}.")
+            raise StorageError(Reason.UNSUPPORTED, f"This emulator does not support an object's {name}.")
     attributes = {
         name: value
         for name, value in resource.items()
@@ -93,7 +121,25 @@ def merge_attributes(current: dict[str, Any], patch: dict[str, Any]) -> dict[str
     merged = current | {name: value for name, value in patch.items() if name != "metadata"}
     if "metadata" in patch:
         merged["metadata"] = _merge_metadata(current.get("metadata", {}), patch["metadata"])
-    return object_attributes(merged)
+    return replace_attributes(current, merged)
+
+
+def replace_attributes(current: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that take the place of the current ones; raises for what cannot be changed in place."""
+    attributes = object_attributes(resource)
+    old_class = current.get("storageClass", DEFAULT_CLASS)
+    if attributes.setdefault("storageClass", old_class) != old_class:
+        message = "The storage class of an object is changed by rewriting it, not by an update."
+        raise StorageError(Reason.INVALID, message)
+    if "customTime" in current:
+        _check_custom_time(current["customTime"], attributes.get("customTime"))
+    return attributes
+
+
+def _check_custom_time(old: str, new: str | None) -> None:
+    if new is None or moment(new) < moment(old):
+        message = "Once it is set, customTime cannot be removed, nor set to an earlier time."
+        raise StorageError(Reason.INVALID, message)
 
 
 def _merge_metadata(current: dict[str, str], patch: object) -> object:
@@ -103,12 +149,35 @@ def _merge_metadata(current: dict[str, str], patch: object) -> object:
 
 
 def _check_attribute(name: str, value: object) -> None:
-    if name != "metadata":
-        if not isinstance(value, str) or not is_header_safe(value):
+    if name == "metadata":
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise StorageError(Reason.INVALID, "Custom metadata must map names to strings.")
+    elif name in HOLDS:
+        if not isinstance(value, bool):
             raise StorageError(Reason.INVALID, f"Invalid {name}: {value!r}.")
-        return
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise StorageError(Reason.INVALID, "Custom metadata must map names to strings.")
+    elif not isinstance(value, str) or not is_header_safe(value):
+        raise StorageError(Reason.INVALID, f"Invalid {name}: {value!r}.")
+    elif name == "storageClass":
+        check_storage_class(value)
+    elif name == "customTime":
+        moment(value)
+
+
+def check_storage_class(name: object) -> None:
+    """Raise unless there is such a class."""
+    if name not in STORAGE_CLASSES and name not in _LEGACY_CLASSES:
+        raise StorageError(Reason.INVALID, f"Invalid storage class: {name!r}.")
+
+
+def moment(text: str) -> datetime:
+    """A time of RFC 3339; raises for anything else."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise StorageError(Reason.INVALID, f"Invalid time: {text!r}.") from error
+    if time.tzinfo is None:
+        raise StorageError(Reason.INVALID, f"Invalid time: {text!r} has no time zone.")
+    return time
 
 
 def is_header_safe(text: str) -> bool:

@@ -1,6 +1,7 @@
 """What do all requests have in common?  Origin, bounded bodies, JSON, and what this emulator does not do."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -13,12 +14,10 @@ _UNSUPPORTED_PARAMETERS = (
     "destinationPredefinedAcl",
     "filter",
     "includeFoldersAsPrefixes",
-    "includeTrailingDelimiter",
+    "enableObjectRetention",
     "kmsKeyName",
-    "matchGlob",
     "predefinedAcl",
     "predefinedDefaultObjectAcl",
-    "softDeleted",
 )
 _UNSUPPORTED_HEADERS = ("x-goog-encryption-", "x-goog-copy-source", "x-goog-acl", "x-goog-object-lock-")
 
@@ -28,13 +27,13 @@ def origin(request: Request) -> str:
     return f"http://{request.headers['host']}"
 
 
-async def body(request: Request) -> bytes:
+async def body(request: Request, most: int = _MAX_BODY) -> bytes:
     """The body of a request that describes something; contents never come this way."""
     data = bytearray()
     async for piece in request.stream():
         data += piece
-        if len(data) > _MAX_BODY:
-            raise StorageError(Reason.INVALID, f"The body is larger than {_MAX_BODY} bytes.")
+        if len(data) > most:
+            raise StorageError(Reason.INVALID, f"The body is larger than {most} bytes.")
     return bytes(data)
 
 
@@ -66,6 +65,14 @@ def number(resource: dict[str, Any], name: str) -> int | None:
         return int(value)
     except (TypeError, ValueError) as error:
         raise StorageError(Reason.INVALID, f"Invalid value for {name}: {value!r}.") from error
+
+
+def flag(query: Mapping[str, str], name: str) -> bool:
+    """A parameter that is true or false, as the clients write it."""
+    text = query.get(name, "false").lower()
+    if text not in {"true", "false", ""}:
+        raise StorageError(Reason.INVALID, f"Invalid value for {name}: {query[name]!r}.")
+    return text == "true"
 
 
 def refuse_unsupported(request: Request) -> None:

@@ -4,19 +4,26 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
+from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.names import json_segment
-from emulators.cloud_storage.records import ObjectRecord, is_header_safe
-from emulators.cloud_storage.store import Bucket
+from emulators.cloud_storage.records import DEFAULT_CLASS, ObjectRecord, is_header_safe
 from emulators.projects import project_number
 
 DEFAULT_TYPE = "application/octet-stream"
-_STORAGE_CLASS = "STANDARD"
+_NO_SOFT_DELETE = {"retentionDurationSeconds": "0"}
 
 
 def bucket_resource(bucket: Bucket, project: str, origin: str) -> dict[str, Any]:
     """A bucket, as ``storage#bucket``."""
-    return {"location": "EUROPE-WEST1", "locationType": "region", "storageClass": _STORAGE_CLASS} | (
-        bucket.attributes
+    defaults = {
+        "location": bucket.location,
+        "locationType": "region",
+        "storageClass": DEFAULT_CLASS,
+        "softDeletePolicy": _NO_SOFT_DELETE,
+    }
+    return (
+        defaults
+        | bucket.attributes
         | {
             "kind": "storage#bucket",
             "id": bucket.name,
@@ -35,8 +42,9 @@ def object_resource(record: ObjectRecord, origin: str) -> dict[str, Any]:
     """An object, as ``storage#object``; its links are absolute, because the client downloads through them."""
     path = f"b/{record.bucket}/o/{json_segment(record.name)}"
     generation = str(record.generation)
-    resource = {"storageClass": _STORAGE_CLASS, "contentType": DEFAULT_TYPE} | (
-        record.attributes
+    resource = (
+        {"storageClass": DEFAULT_CLASS, "contentType": DEFAULT_TYPE}
+        | record.attributes
         | {
             "kind": "storage#object",
             "id": f"{record.bucket}/{record.name}/{generation}",
@@ -51,7 +59,7 @@ def object_resource(record: ObjectRecord, origin: str) -> dict[str, Any]:
             "etag": record.etag,
             "timeCreated": _rfc3339(record.created),
             "timeFinalized": _rfc3339(record.created),
-            "timeStorageClassUpdated": _rfc3339(record.created),
+            "timeStorageClassUpdated": _rfc3339(record.class_changed or record.created),
             "updated": _rfc3339(record.updated),
         }
     )
@@ -59,6 +67,13 @@ def object_resource(record: ObjectRecord, origin: str) -> dict[str, Any]:
         resource["md5Hash"] = record.content.md5
     if record.components is not None:
         resource["componentCount"] = record.components
+    for name, time in (
+        ("timeDeleted", record.noncurrent_since),
+        ("softDeleteTime", record.soft_deleted),
+        ("hardDeleteTime", record.hard_delete),
+    ):
+        if time is not None:
+            resource[name] = _rfc3339(time)
     return resource
 
 
@@ -73,7 +88,7 @@ def object_headers(record: ObjectRecord) -> dict[str, str]:
         "x-goog-hash": _hashes(record),
         "x-goog-stored-content-encoding": attributes.get("contentEncoding", "identity"),
         "x-goog-stored-content-length": str(record.content.size),
-        "x-goog-storage-class": attributes.get("storageClass", _STORAGE_CLASS),
+        "x-goog-storage-class": record.storage_class,
     }
     for name, value in attributes.get("metadata", {}).items():
         # What a header cannot carry is left out; the JSON API has it all.

@@ -21,7 +21,7 @@ from emulators.cloud_storage.failures import Reason, StorageError
 
 ALGORITHM = "GOOG4-RSA-SHA256"
 _CREDENTIAL = re.compile(
-    r"(?P<email>[A-Za-z0-9._-]+@[A-Za-z0-9.-]+)/(?P<scope>(?P<date>\d{8})/[a-z0-9-]+/storage/goog4_request)"
+    r"(?P<email>[A-Za-z0-9._-]+@[A-Za-z0-9.-]+)/(?P<scope>\d{8}/[a-z0-9-]+/storage/goog4_request)"
 )
 _LONGEST = timedelta(days=7)
 _SKEW = timedelta(minutes=15)
@@ -76,25 +76,38 @@ def parse_signed_request(method: str, raw_path: bytes, query: bytes, headers: He
     claims = dict(pairs)
     if len(claims) < len(pairs):
         raise StorageError(Reason.MALFORMED_SIGNATURE, "A query parameter is given twice.")
-    credential = _CREDENTIAL.fullmatch(claims.get("X-Goog-Credential", ""))
-    if claims.get("X-Goog-Algorithm") != ALGORITHM or credential is None:
-        message = f"The URL needs X-Goog-Algorithm={ALGORITHM} and a valid X-Goog-Credential."
-        raise StorageError(Reason.MALFORMED_SIGNATURE, message)
-    starts, lifetime = _validity(claims, credential["date"])
+    if claims.get("X-Goog-Algorithm") != ALGORITHM:
+        raise StorageError(Reason.MALFORMED_SIGNATURE, f"The URL needs X-Goog-Algorithm={ALGORITHM}.")
+    email, scope = parse_credential(claims.get("X-Goog-Credential", ""))
+    starts, lifetime = _validity(claims, scope.partition("/")[0])
     canonical = _canonical_request(method, raw_path, pairs, claims.get("X-Goog-SignedHeaders", ""), headers)
     digest = sha256(canonical.encode()).hexdigest()
-    string_to_sign = "\n".join((ALGORITHM, claims["X-Goog-Date"], credential["scope"], digest))
-    return SignedRequest(
-        credential["email"], string_to_sign.encode(), _signature(claims), starts, starts + lifetime
-    )
+    string_to_sign = "\n".join((ALGORITHM, claims["X-Goog-Date"], scope, digest))
+    return SignedRequest(email, string_to_sign.encode(), _signature(claims), starts, starts + lifetime)
+
+
+def parse_credential(text: str) -> tuple[str, str]:
+    """The signer's e-mail and the scope, which begins with its date; raises when malformed."""
+    credential = _CREDENTIAL.fullmatch(text)
+    if credential is None:
+        raise StorageError(Reason.MALFORMED_SIGNATURE, f"Invalid X-Goog-Credential: {text!r}.")
+    return credential["email"], credential["scope"]
+
+
+def parse_date(text: str) -> datetime:
+    """The moment that an X-Goog-Date names; raises when malformed."""
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise StorageError(Reason.MALFORMED_SIGNATURE, f"Invalid X-Goog-Date: {text!r}.") from error
 
 
 def _validity(claims: dict[str, str], credential_date: str) -> tuple[datetime, timedelta]:
+    starts = parse_date(claims.get("X-Goog-Date", ""))
     try:
-        starts = datetime.strptime(claims["X-Goog-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         lifetime = timedelta(seconds=int(claims["X-Goog-Expires"]))
     except (KeyError, ValueError, OverflowError) as error:
-        message = "The URL needs a valid X-Goog-Date and X-Goog-Expires."
+        message = "The URL needs a valid X-Goog-Expires."
         raise StorageError(Reason.MALFORMED_SIGNATURE, message) from error
     if not timedelta() < lifetime <= _LONGEST:
         raise StorageError(Reason.MALFORMED_SIGNATURE, "X-Goog-Expires must be from 1 s to 7 days.")

@@ -5,76 +5,31 @@ changes wins.  Disk work runs in threads; the index itself is touched on the eve
 """
 
 import asyncio
-from bisect import bisect_left, insort
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO
 from weakref import WeakValueDictionary
 
+from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.content import ContentWriter
 from emulators.cloud_storage.disk import Disk
 from emulators.cloud_storage.failures import Reason, StorageError
 from emulators.cloud_storage.preconditions import Preconditions
 from emulators.cloud_storage.records import Content, ObjectRecord
+from emulators.cloud_storage.versions import after_deleting, after_replacing, check_not_held
 
-Clock = Callable[[], datetime]
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A bucket and the objects in it."""
-
-    name: str
-    created: datetime
-    updated: datetime
-    metageneration: int = 1
-    attributes: dict[str, Any] = field(default_factory=dict)
-    objects: dict[str, ObjectRecord] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
-    """The objects' names, sorted."""
-    changes: int = 0
-    """How many changes of objects are under way."""
-
-    @property
-    def generation(self) -> int:
-        """Buckets have none."""
-        return 0
-
-    @property
-    def etag(self) -> str:
-        """A name for this metageneration."""
-        return f"CA{self.metageneration}="
-
-    def keep(self, record: ObjectRecord) -> None:
-        """Put an object into the index."""
-        if record.name not in self.objects:
-            insort(self.names, record.name)
-        self.objects[record.name] = record
-
-    def drop(self, name: str) -> None:
-        """Take an object out of the index."""
-        del self.objects[name]
-        del self.names[bisect_left(self.names, name)]
-
-    def as_stored(self) -> dict[str, Any]:
-        """The bucket's record, as JSON values."""
-        return {
-            "name": self.name,
-            "created": self.created.isoformat(),
-            "updated": self.updated.isoformat(),
-            "metageneration": self.metageneration,
-            "attributes": self.attributes,
-        }
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+"""What makes new attributes of the old ones; raises for what cannot be."""
 
 
 class Store:
     """All buckets and objects."""
 
-    def __init__(self, disk: Disk, clock: Clock) -> None:
+    def __init__(self, disk: Disk, now: Callable[[], datetime]) -> None:
         self._disk = disk
-        self._clock = clock
+        self.now = now
         self._locks: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._last_generation = 0
         self.buckets: dict[str, Bucket] = {}
@@ -100,10 +55,23 @@ class Store:
         return self.buckets[name]
 
     def object(self, bucket: str, name: str, generation: str | None = None) -> ObjectRecord:
-        """The object; raises when there is none, or not of that generation."""
-        record = self.bucket(bucket).objects.get(name)
-        if record is None or generation not in (None, "", str(record.generation)):
+        """The live version, or the live or noncurrent one of that generation; raises when there is none."""
+        held = self.bucket(bucket)
+        record = held.objects.get(name)
+        if generation:
+            record = held.versions.records.get((name, _generation(generation)))
+        if record is None:
             raise StorageError(Reason.NO_OBJECT, f"No such object: {bucket}/{name}")
+        return record
+
+    def soft_deleted(self, bucket: str, name: str, generation: str | None) -> ObjectRecord:
+        """The soft-deleted version of that generation; raises when there is none, or no longer."""
+        if not generation:
+            message = "Required parameter: generation. A soft-deleted object is named by it."
+            raise StorageError(Reason.REQUIRED, message)
+        record = self.bucket(bucket).soft_deleted.records.get((name, _generation(generation)))
+        if record is None or (record.hard_delete is not None and record.hard_delete <= self.now()):
+            raise StorageError(Reason.NO_OBJECT, f"No such soft-deleted object: {bucket}/{name}#{generation}")
         return record
 
     async def put_bucket(self, name: str, attributes: dict[str, Any]) -> Bucket:
@@ -112,34 +80,34 @@ class Store:
             if name in self.buckets:
                 message = "Your previous request to create the named bucket succeeded and you already own it."
                 raise StorageError(Reason.BUCKET_EXISTS, message)
-            now = self._clock()
+            now = self.now()
             bucket = Bucket(name, now, now, attributes=attributes)
             await asyncio.to_thread(self._disk.write_bucket, name, bucket.as_stored())
             self.buckets[name] = bucket
             return bucket
 
-    async def change_bucket(
-        self, name: str, change: Callable[[dict[str, Any]], dict[str, Any]], conditions: Preconditions
-    ) -> Bucket:
+    async def change_bucket(self, name: str, change: Change, conditions: Preconditions) -> Bucket:
         """Replace a bucket's attributes by what ``change`` makes of them."""
         async with self._lock(name):
             bucket = self.bucket(name)
             conditions.check(bucket)
-            bucket.attributes = change(bucket.attributes)
-            bucket.metageneration += 1
-            bucket.updated = self._clock()
-            await asyncio.to_thread(self._disk.write_bucket, name, bucket.as_stored())
+            changed = bucket.changed(change(bucket.attributes), self.now())
+            await asyncio.to_thread(self._disk.write_bucket, name, changed.as_stored())
+            # Its objects are the same ones: only what is told of the bucket itself takes the place of the old.
+            bucket.settle(changed)
             return bucket
 
     async def delete_bucket(self, name: str, conditions: Preconditions) -> None:
-        """Remove a bucket; raises when it holds objects or is about to."""
+        """Remove a bucket, soft-deleted objects and all; raises when it holds other objects or is about to."""
         async with self._lock(name):
             bucket = self.bucket(name)
             conditions.check(bucket)
-            if bucket.objects or bucket.changes:
+            if bucket.versions.keys or bucket.changes:
                 raise StorageError(Reason.BUCKET_NOT_EMPTY, "The bucket you tried to delete is not empty.")
             del self.buckets[name]
             await asyncio.to_thread(self._disk.remove_bucket, name)
+        for record in bucket.soft_deleted.records.values():
+            await asyncio.to_thread(self._disk.remove_content, record.content)
 
     async def put_object(
         self,
@@ -153,32 +121,42 @@ class Store:
         """Make the content the object's new generation; without success the content is removed."""
         try:
             async with self._changing(bucket_name, name) as bucket:
-                old = bucket.objects.get(name)
-                conditions.check(old)
-                now = self._clock()
-                record = ObjectRecord(
-                    bucket_name, name, self._generation(now), 1, content, now, now, attributes, components
-                )
-                await asyncio.to_thread(self._disk.write_object, record)
-                bucket.keep(record)
+                return await self._put(bucket, name, content, attributes, conditions, components)
         except StorageError:
             self._disk.remove_content(content)
             raise
-        if old is not None:
-            await asyncio.to_thread(self._disk.remove_content, old.content)
-        return record
+
+    async def restore_object(
+        self, bucket_name: str, name: str, generation: str | None, conditions: Preconditions
+    ) -> ObjectRecord:
+        """Make a copy of a soft-deleted version the live one; the version itself stays as it is."""
+        old = self.soft_deleted(bucket_name, name, generation)
+        content, attributes = self.copy(old.content), old.attributes
+        return await self.put_object(bucket_name, name, content, attributes, conditions, old.components)
+
+    async def move_object(
+        self, source: ObjectRecord, name: str, source_conditions: Preconditions, conditions: Preconditions
+    ) -> ObjectRecord:
+        """Give a live object another name; no soft-deleted version stays of it."""
+        async with self._changing(source.bucket, source.name, name) as bucket:
+            # It may have been replaced while this waited for its turn.
+            source = self.object(source.bucket, source.name)
+            source_conditions.check(source)
+            check_not_held(source)
+            content, attributes = source.content, source.attributes
+            record = await self._put(bucket, name, content, attributes, conditions, source.components)
+            await asyncio.to_thread(self._disk.remove_object, source)
+            bucket.drop(source)
+            return record
 
     async def change_object(
-        self,
-        current: ObjectRecord,
-        change: Callable[[dict[str, Any]], dict[str, Any]],
-        conditions: Preconditions,
+        self, bucket_name: str, name: str, generation: str | None, change: Change, conditions: Preconditions
     ) -> ObjectRecord:
-        """Replace an object's attributes by what ``change`` makes of them."""
-        async with self._changing(current.bucket, current.name) as bucket:
-            record = self.object(current.bucket, current.name)
+        """Replace the attributes of a version by what ``change`` makes of them."""
+        async with self._changing(bucket_name, name) as bucket:
+            record = self.object(bucket_name, name, generation)
             conditions.check(record)
-            record = record.with_attributes(change(record.attributes), self._clock())
+            record = record.with_attributes(change(record.attributes), self.now())
             await asyncio.to_thread(self._disk.write_object, record)
             bucket.keep(record)
             return record
@@ -186,21 +164,72 @@ class Store:
     async def delete_object(
         self, bucket_name: str, name: str, generation: str | None, conditions: Preconditions
     ) -> None:
-        """Remove an object."""
+        """Remove an object: to become noncurrent if the bucket is versioned and no generation is named."""
         async with self._changing(bucket_name, name) as bucket:
             record = self.object(bucket_name, name, generation)
             conditions.check(record)
-            await asyncio.to_thread(self._disk.remove_object, record)
-            bucket.drop(name)
-        await asyncio.to_thread(self._disk.remove_content, record.content)
+            check_not_held(record)
+            becomes = after_deleting if generation else after_replacing
+            kept = becomes(record, bucket, self.now())
+            await asyncio.to_thread(self._disk.retire_object, record, kept)
+            bucket.drop(record)
+            await self._keep_or_free(bucket, record, kept)
+
+    async def purge(self, bucket: Bucket) -> int:
+        """Free the soft-deleted versions whose time is over; how many they were."""
+        now = self.now()
+        records = list(bucket.soft_deleted.records.values())
+        over = [record for record in records if record.hard_delete is not None and record.hard_delete <= now]
+        for record in over:
+            async with self._changing(bucket.name, record.name):
+                if record.key in bucket.soft_deleted.records:
+                    bucket.drop(record)
+                    await asyncio.to_thread(self._disk.remove_object, record)
+                    await asyncio.to_thread(self._disk.remove_content, record.content)
+        return len(over)
+
+    async def _put(
+        self,
+        bucket: Bucket,
+        name: str,
+        content: Content,
+        attributes: dict[str, Any],
+        conditions: Preconditions,
+        components: int | None,
+    ) -> ObjectRecord:
+        old = bucket.objects.get(name)
+        conditions.check(old)
+        if old is not None:
+            check_not_held(old)
+        now, attributes = self.now(), {"storageClass": bucket.storage_class} | attributes
+        generation = self._next_generation(now)
+        record = ObjectRecord(
+            bucket.name, name, generation, 1, content, now, now, attributes, components, class_changed=now
+        )
+        kept = after_replacing(old, bucket, now) if old is not None else None
+        await asyncio.to_thread(self._disk.replace_object, record, kept)
+        if old is not None:
+            bucket.drop(old)
+        bucket.keep(record)
+        if old is not None:
+            await self._keep_or_free(bucket, old, kept)
+        return record
+
+    async def _keep_or_free(self, bucket: Bucket, record: ObjectRecord, kept: ObjectRecord | None) -> None:
+        if kept is not None:
+            bucket.keep(kept)
+        else:
+            await asyncio.to_thread(self._disk.remove_content, record.content)
 
     def _lock(self, *key: str) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())
 
     @asynccontextmanager
-    async def _changing(self, bucket_name: str, name: str) -> AsyncIterator[Bucket]:
-        """The bucket, with the lock of one name held; it cannot be deleted meanwhile."""
-        async with self._lock(bucket_name, name):
+    async def _changing(self, bucket_name: str, *names: str) -> AsyncIterator[Bucket]:
+        """The bucket, with the locks of the names held; it cannot be deleted meanwhile."""
+        async with AsyncExitStack() as locks:
+            for name in sorted(set(names)):
+                await locks.enter_async_context(self._lock(bucket_name, name))
             bucket = self.bucket(bucket_name)
             bucket.changes += 1
             try:
@@ -208,7 +237,7 @@ class Store:
             finally:
                 bucket.changes -= 1
 
-    def _generation(self, now: datetime) -> int:
+    def _next_generation(self, now: datetime) -> int:
         """Microseconds since the epoch, and always more than any before."""
         self._last_generation = max(self._last_generation + 1, int(now.timestamp() * 1_000_000))
         return self._last_generation
@@ -220,6 +249,17 @@ class Store:
             for record in records:
                 bucket.keep(record)
             self.buckets[bucket.name] = bucket
-        kept = [record for bucket in self.buckets.values() for record in bucket.objects.values()]
+        kept = [
+            record
+            for bucket in self.buckets.values()
+            for shelf in (bucket.versions, bucket.soft_deleted)
+            for record in shelf.records.values()
+        ]
         self._last_generation = max((record.generation for record in kept), default=0)
         self._disk.remove_leftovers({record.content.file for record in kept})
+
+
+def _generation(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise StorageError(Reason.INVALID, f"Invalid value for generation: {text!r}.")
+    return int(text)

@@ -1,6 +1,7 @@
 """Objects over signed URLs: the XML API's GET, HEAD, PUT, DELETE and the start of a resumable upload.
 
-Nobody is let in without a verified signature, but by the id of an upload that a signed request started.
+Nobody is let in without a verified signature, but by the id of an upload that a signed request started, and for
+multipart uploads, where the stock client sends none and is an owner as in the JSON API.
 """
 
 import re
@@ -8,10 +9,13 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulators.cloud_storage.calls import Calls
 from emulators.cloud_storage.downloads import download
 from emulators.cloud_storage.failures import Reason, StorageError
 from emulators.cloud_storage.intake import Announcement, SizeLimits, hashes_in_headers, receive
 from emulators.cloud_storage.names import check_object_name, xml_path
+from emulators.cloud_storage.parts import PartFiles
+from emulators.cloud_storage.post_objects import PostObjects
 from emulators.cloud_storage.preconditions import xml_preconditions
 from emulators.cloud_storage.ranges import parse_content_range
 from emulators.cloud_storage.records import ObjectRecord, is_header_safe, object_attributes
@@ -21,7 +25,16 @@ from emulators.cloud_storage.resumable import Progress, Uploads
 from emulators.cloud_storage.signed_urls import parse_query, parse_signed_request
 from emulators.cloud_storage.signers import Signers
 from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.xml_multipart import XmlMultipart
 
+_METHODS = {
+    "GET": "storage.objects.get",
+    "HEAD": "storage.objects.get",
+    "PUT": "storage.objects.insert",
+    "POST": "storage.objects.insert",
+    "DELETE": "storage.objects.delete",
+}
+"""What faults call them: the names of the JSON API, as the effect is the same."""
 _LENGTH_RANGE = re.compile(r"(\d+),(\d+)", re.ASCII)
 _ATTRIBUTE_HEADERS = {
     "cache-control": "cacheControl",
@@ -39,17 +52,45 @@ _RESPONSE_PARAMETERS = {
 class XmlObjects:
     """The endpoints under ``/BUCKET/OBJECT``."""
 
-    def __init__(self, store: Store, uploads: Uploads, signers: Signers) -> None:
+    def __init__(
+        self,
+        store: Store,
+        uploads: Uploads,
+        parts: PartFiles,
+        signers: Signers,
+        calls: Calls,
+        *,
+        signed_only: bool,
+    ) -> None:
         self._store = store
         self._uploads = uploads
         self._signers = signers
+        self._calls = calls
+        self._signed_only = signed_only
+        self._forms = PostObjects(store, signers, calls)
+        self._multipart = XmlMultipart(store, parts, calls)
 
     async def answer(self, request: Request, bucket: str, name: str) -> Response:
         """Verify the signature, then do what the method says."""
         query = dict(parse_query(request.scope["query_string"]))
+        if not name and request.method == "POST" and not query:
+            return await self._forms.post(request, bucket)
+        if not name:
+            raise StorageError(Reason.UNSUPPORTED, "This emulator has no XML API for buckets.")
         if request.method in {"PUT", "DELETE"} and "upload_id" in query:
             return await self._resume(request, query["upload_id"])
-        await self._verify(request, query)
+        in_parts = not query.keys().isdisjoint({"uploads", "uploadId"})
+        if not in_parts or self._signed_only or "X-Goog-Signature" in query:
+            await self._verify(request, query)
+        if in_parts:
+            return await self._multipart.answer(request, _announced(request, bucket, name), query)
+
+        async def act() -> Response:
+            return await self._act(request, bucket, name, query)
+
+        return await self._calls.go_on(_METHODS.get(request.method, ""), bucket, name, act)
+
+    async def _act(self, request: Request, bucket: str, name: str, query: dict[str, str]) -> Response:
         if request.method in {"GET", "HEAD"}:
             return self._read(request, bucket, name, query)
         if request.method == "PUT":
@@ -59,7 +100,7 @@ class XmlObjects:
             await self._store.delete_object(bucket, name, query.get("generation"), conditions)
             return Response(status_code=204)
         if request.method == "POST" and request.headers.get("x-goog-resumable") == "start":
-            return self._start(request, bucket, name)
+            return await self._start(request, bucket, name)
         raise StorageError(Reason.UNSUPPORTED, f"This emulator does not do this {request.method}.")
 
     async def _verify(self, request: Request, query: dict[str, str]) -> None:
@@ -81,8 +122,8 @@ class XmlObjects:
                 response.headers[header] = query[parameter]
         return response
 
-    def _start(self, request: Request, bucket: str, name: str) -> Response:
-        upload_id = self._uploads.start(_announced(request, bucket, name), None)
+    async def _start(self, request: Request, bucket: str, name: str) -> Response:
+        upload_id = await self._uploads.start(_announced(request, bucket, name), None)
         location = f"{origin(request)}{xml_path(bucket, name)}?upload_id={upload_id}"
         return Response(status_code=201, headers={"Location": location, "X-GUploader-UploadID": upload_id})
 
@@ -91,14 +132,18 @@ class XmlObjects:
             await self._uploads.cancel(upload_id)
             return Response(status_code=204)
         upload = self._uploads.find(upload_id)
-        hashes = hashes_in_headers(request.headers)
-        header = request.headers.get("content-range")
-        if header is None:
-            return _accepted(await upload.take_all(request.stream(), hashes))
-        result = await upload.advance(parse_content_range(header), request.stream(), hashes)
-        if isinstance(result, Progress):
-            return Response(status_code=308, headers=result.headers)
-        return _accepted(result)
+
+        async def go_on() -> Response:
+            hashes = hashes_in_headers(request.headers)
+            header = request.headers.get("content-range")
+            if header is None:
+                return _accepted(await upload.take_all(request.stream(), hashes))
+            result = await upload.advance(parse_content_range(header), request.stream(), hashes)
+            if isinstance(result, Progress):
+                return Response(status_code=308, headers=result.headers)
+            return _accepted(result)
+
+        return await self._calls.go_on(_METHODS["PUT"], upload.bucket, upload.name, go_on)
 
 
 def _accepted(record: ObjectRecord) -> Response:

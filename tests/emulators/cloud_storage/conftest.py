@@ -96,3 +96,12 @@ def client(endpoint: str, connect: Callable[[str], storage.Client]) -> storage.C
 def bucket(client: storage.Client) -> storage.Bucket:
     """A bucket of the test's own."""
     return client.create_bucket(f"test-{uuid4().hex[:12]}", retry=None)
+
+
+@pytest.fixture
+def versioned(client: storage.Client) -> storage.Bucket:
+    """A bucket that keeps noncurrent versions, and nothing that was deleted for good."""
+    bucket = client.bucket(f"versioned-{uuid4().hex[:12]}")
+    bucket.versioning_enabled = True
+    bucket.soft_delete_policy.retention_duration_seconds = 0
+    return client.create_bucket(bucket, retry=None)

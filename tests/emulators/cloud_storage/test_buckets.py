@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from google.api_core import exceptions
 from google.cloud import storage
@@ -60,13 +61,55 @@ def test_an_unknown_bucket_is_not_found(client: storage.Client) -> None:
         client.bucket("no-such-bucket").blob("x").upload_from_string("x", retry=None)
 
 
-@pytest.mark.parametrize("change", ["versioning", "retention", "soft delete"])
-def test_what_a_bucket_cannot_do_is_said_not_ignored(bucket: Any, change: str) -> None:
-    if change == "versioning":
-        bucket.versioning_enabled = True
-    elif change == "retention":
-        bucket.retention_period = 60
-    else:
-        bucket.soft_delete_policy.retention_duration_seconds = 7 * 86400
-    with pytest.raises(exceptions.MethodNotImplemented):
-        bucket.patch(retry=None)
+REFUSED = {
+    "retentionPolicy": {"retentionPeriod": "60"},
+    "encryption": {"defaultKmsKeyName": "key"},
+    "defaultEventBasedHold": True,
+    "billing": {"requesterPays": True},
+    "logging": {"logBucket": "other"},
+    "acl": [{"entity": "allUsers", "role": "READER"}],
+    "autoclass": {"enabled": True},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_bucket_cannot_do_is_said_by_name(bucket: Any, endpoint: str, name: str) -> None:
+    answer = httpx2.patch(
+        f"{endpoint}/storage/v1/b/{bucket.name}", json={name: REFUSED[name]}, trust_env=False
+    )
+    assert answer.status_code == 501
+    assert name in answer.json()["error"]["message"]
+
+
+WRONG: list[dict[str, Any]] = [
+    {"labels": {"Upper": "x"}},
+    {"labels": {"key": "x" * 64}},
+    {"storageClass": "CHEAP"},
+    {"softDeletePolicy": {"retentionDurationSeconds": "60"}},
+    {"softDeletePolicy": {"retentionDurationSeconds": str(91 * 86400)}},
+    {"lifecycle": {"rule": [{"action": {"type": "Burn"}, "condition": {"age": 1}}]}},
+    {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"age": -1}}]}},
+    {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"createdBefore": "soon"}}]}},
+    {"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {}}]}},
+    {"location": "US"},
+]
+
+
+@pytest.mark.parametrize("change", WRONG, ids=str)
+def test_a_wrong_setting_changes_nothing(bucket: Any, endpoint: str, change: dict[str, Any]) -> None:
+    url = f"{endpoint}/storage/v1/b/{bucket.name}"
+    before = httpx2.get(url, trust_env=False).json()
+    answer = httpx2.patch(url, json=change, trust_env=False)
+    assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (400, "invalid")
+    assert httpx2.get(url, trust_env=False).json() == before
+
+
+def test_an_update_of_what_was_read_changes_nothing_else(client: storage.Client, bucket: Any) -> None:
+    bucket.labels = {"a": "b"}
+    bucket.patch(retry=None)
+    found = client.get_bucket(bucket.name, retry=None)
+    found.versioning_enabled = True
+    found.update(retry=None)
+    again = client.get_bucket(bucket.name, retry=None)
+    assert (again.labels, again.versioning_enabled, again.location) == ({"a": "b"}, True, found.location)
+    assert again.soft_delete_policy.retention_duration_seconds == 7 * 86400

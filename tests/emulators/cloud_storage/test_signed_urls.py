@@ -77,6 +77,9 @@ def test_the_second_port_serves_signed_urls_and_nothing_else(
         ("POST", "/storage/v1/b"),
         ("DELETE", f"/storage/v1/b/{BUCKET}/o/through-a-door"),
         ("GET", f"/{BUCKET}/through-a-door"),
+        ("POST", f"/{BUCKET}/x?uploads"),
+        ("GET", "/emulator/v1/clock"),
+        ("POST", "/emulator/v1/faults"),
     ):
         assert call(method, guarded + path, b"{}" if method == "POST" else None).status_code == 403
     assert call("GET", sign("GET", "through-a-door")).content == b"saved"

@@ -278,8 +278,8 @@ def test_a_malformed_multipart_body_is_refused(bucket: Any, endpoint: str, body:
 def test_what_it_cannot_do_is_501_and_nothing_is_5xx_that_clients_repeat(bucket: Any, endpoint: str) -> None:
     base = f"{endpoint}/storage/v1/b/{bucket.name}"
     asked = [
-        httpx2.post(f"{endpoint}/batch/storage/v1", trust_env=False),
-        httpx2.get(f"{base}/iam", trust_env=False),
+        httpx2.get(f"{base}/notificationConfigs", trust_env=False),
+        httpx2.get(f"{base}/anywhereCaches", trust_env=False),
         httpx2.get(f"{base}/o/x/acl", trust_env=False),
         httpx2.get(f"{base}/o/x", headers={"x-goog-encryption-key": "k"}, trust_env=False),
         httpx2.post(
