@@ -1,12 +1,9 @@
-"""What did the jobs do, and can one run now?  The scheduler's own small API; the jobs run beside it."""
+"""How do the parts fit together?  The one place that builds them; the jobs run as long as the application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
-import httpx2
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -14,95 +11,74 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from emulators.cloud_scheduler.cron import CronClock
-from emulators.cloud_scheduler.delivery import Delivery, rfc3339
-from emulators.cloud_scheduler.jobs import Job
-from emulators.cloud_scheduler.runner import AlreadyRunningError, JobRunner, Run
-from emulators.errors import EXCEPTION_HANDLERS, ApiError, Code
+from emulators.clock import Clock
+from emulators.cloud_scheduler.api import SchedulerApi
+from emulators.cloud_scheduler.arguments import Arguments
+from emulators.cloud_scheduler.attempts import AttemptLog
+from emulators.cloud_scheduler.cron_time import CronTime
+from emulators.cloud_scheduler.delivery import Delivery
+from emulators.cloud_scheduler.jobs import Jobs
+from emulators.cloud_scheduler.jobs_file import deploy
+from emulators.cloud_scheduler.names import Places
+from emulators.cloud_scheduler.runner import Tools
+from emulators.cloud_scheduler.store import Store
+from emulators.cloud_scheduler.tokens import Tokens
+from emulators.control import ControlRoutes
+from emulators.errors import EXCEPTION_HANDLERS
+from emulators.faults.gate import FaultGate
+from emulators.rpc import grpc_server, rest
 from emulators.serving import HostCheck, ready
 
+_LOOK_SECONDS = 1.0
 
-class Scheduler:
-    """All jobs, each with its loop."""
 
-    def __init__(
-        self, jobs: Sequence[Job], metadata: str, clock: CronClock, now: Callable[[], datetime]
-    ) -> None:
-        # No environment: a proxy of the user's must not stand between loopback addresses.
-        self._client = httpx2.AsyncClient(trust_env=False, timeout=None)
-        delivery = Delivery(metadata, self._client)
-        self._runners = {job.name: JobRunner(job, delivery, clock, now) for job in jobs}
-
-    def application(self) -> ASGIApp:
-        """The application; its lifespan is that of the jobs."""
-        routes = [
-            Route("/", ready),
-            Route("/v1/jobs", self.list_jobs),
-            Route("/v1/jobs/{name}:run", self.run_job, methods=["POST"]),
-            Route("/v1/jobs/{name}", self.get_job),
-        ]
-        return Starlette(
-            routes=routes,
-            middleware=[Middleware(HostCheck)],
-            exception_handlers=EXCEPTION_HANDLERS,
-            lifespan=self._running,
-        )
-
-    async def list_jobs(self, _request: Request) -> Response:
-        """Every job with its last and next run."""
-        return JSONResponse({"jobs": [_described(runner) for runner in self._runners.values()]})
-
-    async def get_job(self, request: Request) -> Response:
-        """One job with its last and next run."""
-        return JSONResponse(_described(self._runner(request)))
-
-    async def run_job(self, request: Request) -> Response:
-        """Start a run now; the answer does not wait for it."""
-        runner = self._runner(request)
-        try:
-            runner.run_now()
-        except AlreadyRunningError as error:
-            message = f"Job {runner.job.name} is running; two runs of a job never overlap."
-            raise ApiError(Code.ABORTED, message) from error
-        return JSONResponse(_described(runner) | {"running": True})
-
-    def _runner(self, request: Request) -> JobRunner:
-        name = request.path_params["name"]
-        if name not in self._runners:
-            raise ApiError(Code.NOT_FOUND, f"There is no job {name}; there are {', '.join(self._runners)}.")
-        return self._runners[name]
+def application(arguments: Arguments) -> ASGIApp:
+    """The emulator; its lifespan is that of the jobs, and of the gRPC port."""
+    state = arguments.state
+    clock = Clock(state and state / "clock.json")
+    gate = FaultGate(clock, arguments.faults)
+    tools = Tools(
+        store=Store(state and state / "jobs"),
+        time=CronTime(clock, arguments.minute),
+        delivery=Delivery(Tokens(arguments.metadata), gate, clock),
+        attempts=AttemptLog(),
+    )
+    jobs = Jobs(Places(arguments.only_location), tools)
+    methods = SchedulerApi(jobs).methods()
 
     @asynccontextmanager
-    async def _running(self, _app: Starlette) -> AsyncIterator[None]:
-        loops = [asyncio.create_task(runner.run_on_schedule()) for runner in self._runners.values()]
-        yield
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, *(r.stop() for r in self._runners.values()), return_exceptions=True)
-        await self._client.aclose()
+    async def running(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            jobs.start()
+            stack.push_async_callback(jobs.close)
+            deploy(arguments.jobs, jobs)
+            looking = asyncio.create_task(_look(jobs.look))
+            stack.callback(looking.cancel)
+            if arguments.grpc_port is not None:
+                await stack.enter_async_context(grpc_server.serving(methods, gate, arguments.grpc_port))
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/", ready),
+            Route("/emulator/v1/attempts", _attempts(tools.attempts)),
+            *ControlRoutes(clock, gate).routes(),
+            *rest.routes(methods, gate),
+        ],
+        middleware=[Middleware(HostCheck)],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=running,
+    )
 
 
-def _described(runner: JobRunner) -> dict[str, Any]:
-    job = runner.job
-    return {
-        "name": job.name,
-        "schedule": job.cron.schedule,
-        "timeZone": job.cron.zone.key,
-        "uri": job.uri,
-        "attemptDeadline": f"{job.attempt_deadline.total_seconds():g}s",
-        "running": runner.running,
-        "runs": runner.runs,
-        "nextRunTime": rfc3339(runner.next_run),
-        "lastRun": None if runner.last_run is None else _run(runner.last_run),
-    }
+async def _look(look: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        look()
 
 
-def _run(run: Run) -> dict[str, Any]:
-    return {
-        "scheduleTime": rfc3339(run.schedule_time),
-        "startTime": rfc3339(run.start_time),
-        "durationSeconds": round((run.end_time - run.start_time).total_seconds(), 3),
-        "attempts": run.attempts,
-        "httpStatus": run.outcome.http_status,
-        "error": run.outcome.error,
-    }
+def _attempts(log: AttemptLog) -> Callable[[Request], Awaitable[Response]]:
+    async def attempts(request: Request) -> Response:
+        return JSONResponse({"attempts": log.of(request.query_params.get("job", ""))})
+
+    return attempts

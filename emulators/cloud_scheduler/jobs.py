@@ -1,138 +1,136 @@
-"""Which jobs are there?  Reads the jobs file that Terraform deploys, and reports everything wrong with it."""
+"""Which jobs are there, and what state are they in?  Every change is on disk before it is answered."""
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from emulators.cloud_scheduler.cron import Cron
+from google.cloud.scheduler_v1.types import Job
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,500}")
-_DEADLINES = (timedelta(seconds=15), timedelta(minutes=30))
-_MAX_RETRIES = 5
+from emulators.cloud_scheduler import masks, settings
+from emulators.cloud_scheduler.names import Places
+from emulators.cloud_scheduler.runner import JobRunner, Tools
+from emulators.cloud_scheduler.store import Record
+from emulators.errors import ApiError, Code
 
-
-class JobsFileError(Exception):
-    """The jobs file cannot be used; the message lists every reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often, and after which waits, a failed run is tried again."""
-
-    count: int = 0
-    min_backoff: timedelta = timedelta(seconds=5)
-    max_backoff: timedelta = timedelta(hours=1)
-    max_doublings: int = 5
-
-    def backoff(self, failures: int) -> timedelta:
-        """The wait after so many failures (1 or more): doubled a few times, then grown evenly."""
-        doublings = min(failures - 1, self.max_doublings)
-        factor = (1 << doublings) * (1 + max(0, failures - 1 - self.max_doublings))
-        return min(self.min_backoff * factor, self.max_backoff)
+_OUTPUT_ONLY = ("user_update_time", "state", "status", "schedule_time", "last_attempt_time")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An HTTP job: when to call what."""
+class Jobs:
+    """All jobs of all places, each with its runner. Every method raises ApiError for what cannot be done."""
 
-    name: str
-    cron: Cron
-    uri: str
-    audience: str
-    attempt_deadline: timedelta
-    retry: RetryPolicy = RetryPolicy()
+    def __init__(self, places: Places, tools: Tools) -> None:
+        self._places = places
+        self._tools = tools
+        self._runners: dict[str, JobRunner] = {}
 
+    def start(self) -> None:
+        """Take up the jobs on disk; a run that was missed meanwhile is made up for, once."""
+        for name, record in self._tools.store.load().items():
+            if record.due is not None:
+                # A cron that ran ahead of the clock may have left a time that is far away by now.
+                record.due = min(record.due, self._next(record.job))
+            self._runners[name] = JobRunner(record, self._tools)
+            self._runners[name].start()
 
-def read_jobs(path: Path, targets: Mapping[str, str]) -> tuple[Job, ...]:
-    """The jobs of the file, aimed at the named targets' addresses; raises JobsFileError."""
-    try:
-        entries = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise JobsFileError(f"{path} cannot be read: {error}") from error
-    if not isinstance(entries, list) or not entries:
-        raise JobsFileError(f"{path} must hold a list of jobs.")
-    jobs, problems = [], []
-    for index, entry in enumerate(entries):
-        try:
-            jobs.append(_job(entry, targets))
-        except (ValueError, KeyError, TypeError) as error:
-            name = entry.get("name") if isinstance(entry, dict) else None
-            problems.append(f"job {name or index}: {_reason(error)}")
-    names = [job.name for job in jobs]
-    problems += [f"job {name}: named twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    if problems:
-        raise JobsFileError("\n".join([f"{path} cannot be used:", *problems]))
-    return tuple(jobs)
+    def look(self) -> None:
+        """Begin what is due: a machine that slept has not called its timers."""
+        for runner in self._runners.values():
+            runner.plan()
 
+    async def close(self) -> None:
+        """Cut every run; what was cut is made up for after the next start."""
+        for runner in self._runners.values():
+            await runner.closed()
 
-def _reason(error: Exception) -> str:
-    return f"the field {error} is missing" if isinstance(error, KeyError) else str(error)
+    def create(self, parent: str, wanted: Any) -> Any:
+        """The new job; a name is made up where none was asked for."""
+        name = self._places.new_job(parent, wanted.name)
+        job = Job.pb()()
+        job.CopyFrom(wanted)
+        job.name = name
+        for field in _OUTPUT_ONLY:
+            job.ClearField(field)
+        settings.with_defaults(job)
+        settings.check(job)
+        if name in self._runners:
+            raise ApiError(Code.ALREADY_EXISTS, f"Job {name} already exists.")
+        job.state = Job.State.ENABLED
+        job.user_update_time.FromDatetime(self._tools.time.now())
+        record = Record(job, self._next(job))
+        self._tools.store.put(record)
+        self._runners[name] = JobRunner(record, self._tools)
+        self._runners[name].start()
+        return self._runners[name].job
 
+    def get(self, name: str) -> Any:
+        """The job as it is now."""
+        return self._runner(name).job
 
-def _job(entry: Mapping[str, Any], targets: Mapping[str, str]) -> Job:
-    name, target, path = entry["name"], entry["target"], entry["path"]
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} may hold letters, digits, '-' and '_' only")
-    if target not in targets:
-        raise ValueError(f"no address for its target; add --target {target}=URL")
-    if not path.startswith("/"):
-        raise ValueError(f"path {path!r} must start with '/'")
-    return Job(
-        name=name,
-        cron=_cron(entry),
-        uri=targets[target].rstrip("/") + path,
-        # The service's own address, not the full URI: what a Cloud Run service expects.
-        audience=entry.get("audience", targets[target].rstrip("/")),
-        attempt_deadline=_deadline(entry),
-        retry=_retry(entry),
-    )
+    def under(self, parent: str) -> list[Any]:
+        """All jobs of the location, by name."""
+        prefix = f"{self._places.check_parent(parent)}/jobs/"
+        return [runner.job for name, runner in sorted(self._runners.items()) if name.startswith(prefix)]
 
+    def update(self, wanted: Any, paths: Iterable[str]) -> Any:
+        """The job with those fields changed; a new schedule counts from now, and a paused job stays paused."""
+        runner = self._runner(wanted.name, "job.name")
+        before = runner.record
+        job = masks.updated(before.job, wanted, paths)
+        settings.with_defaults(job)
+        settings.check(job)
+        job.user_update_time.FromDatetime(self._tools.time.now())
+        same_times = (job.schedule, job.time_zone) == (before.job.schedule, before.job.time_zone)
+        due = before.due if same_times or before.due is None else self._next(job)
+        return self._replace(runner, Record(job, due, before.forced))
 
-def _cron(entry: Mapping[str, Any]) -> Cron:
-    try:
-        cron = Cron(entry["schedule"], ZoneInfo(entry.get("timeZone", "Etc/UTC")))
-    except KeyError as error:
-        # An unknown zone is a KeyError as well, but not a missing field.
-        raise error if "schedule" in str(error) else ValueError(str(error)) from error
-    cron.next_after(datetime(2000, 1, 1, tzinfo=UTC))
-    return cron
+    def pause(self, name: str) -> Any:
+        """The job, which does not run until it is resumed."""
+        runner = self._in_state(name, Job.State.ENABLED, "paused")
+        return self._replace(runner, self._with_state(runner.record, Job.State.PAUSED))
 
+    def resume(self, name: str) -> Any:
+        """The job, whose next run is the first after now."""
+        runner = self._in_state(name, Job.State.PAUSED, "resumed")
+        record = self._with_state(runner.record, Job.State.ENABLED)
+        record.due = self._next(record.job)
+        return self._replace(runner, record)
 
-def _deadline(entry: Mapping[str, Any]) -> timedelta:
-    deadline = timedelta(seconds=entry.get("attemptDeadlineSeconds", 180))
-    if not _DEADLINES[0] <= deadline <= _DEADLINES[1]:
-        raise ValueError("attemptDeadlineSeconds must be from 15 to 1800")
-    return deadline
+    def run(self, name: str) -> Any:
+        """The job, a run of which has been started."""
+        runner = self._runner(name)
+        runner.run_now()
+        return runner.job
 
+    def delete(self, name: str) -> None:
+        """Forget the job and cut its runs."""
+        runner = self._runner(name)
+        self._tools.store.remove(name)
+        del self._runners[name]
+        runner.close()
 
-def _retry(entry: Mapping[str, Any]) -> RetryPolicy:
-    default = RetryPolicy()
-    count = entry.get("retryCount", default.count)
-    if not 0 <= count <= _MAX_RETRIES:
-        raise ValueError(f"retryCount must be from 0 to {_MAX_RETRIES}")
-    return RetryPolicy(
-        count=count,
-        min_backoff=_seconds(entry, "minBackoffSeconds", default.min_backoff),
-        max_backoff=_seconds(entry, "maxBackoffSeconds", default.max_backoff),
-        max_doublings=entry.get("maxDoublings", default.max_doublings),
-    )
+    def _replace(self, runner: JobRunner, record: Record) -> Any:
+        self._tools.store.put(record)
+        runner.record = record
+        runner.plan()
+        return runner.job
 
+    def _with_state(self, record: Record, state: Any) -> Record:
+        job = Job.pb()()
+        job.CopyFrom(record.job)
+        job.state = state
+        return Record(job, None, record.forced)
 
-def _seconds(entry: Mapping[str, Any], field: str, default: timedelta) -> timedelta:
-    return timedelta(seconds=entry[field]) if field in entry else default
+    def _in_state(self, name: str, state: Any, verb: str) -> JobRunner:
+        runner = self._runner(name)
+        if runner.record.job.state != state:
+            message = f"A job must be {state.name} to be {verb}; {name} is not."
+            raise ApiError(Code.FAILED_PRECONDITION, message)
+        return runner
 
+    def _runner(self, name: str, field: str = "name") -> JobRunner:
+        runner = self._runners.get(self._places.check_job(name, field))
+        if runner is None:
+            raise ApiError(Code.NOT_FOUND, f"Job not found: {name}.")
+        return runner
 
-def parse_targets(texts: Sequence[str]) -> dict[str, str]:
-    """Read ``NAME=URL`` options; raises ValueError with what is wrong."""
-    targets = {}
-    for text in texts:
-        name, _, url = text.partition("=")
-        if not name or not url.startswith(("http://", "https://")):
-            raise ValueError(f"{text!r} is not NAME=URL, as in sweep=http://127.0.0.1:8082")
-        targets[name] = url
-    return targets
+    def _next(self, job: Any) -> Any:
+        return settings.cron_of(job).next_after(self._tools.time.now())
