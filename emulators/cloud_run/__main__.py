@@ -11,6 +11,8 @@ from emulators.cloud_run.reconciliation import AddressTaken
 from emulators.cloud_run.runtime.contract import RuntimeFailure
 from emulators.cloud_run.server import serve
 from emulators.cloud_run.store import StateInUse
+from emulators.faults.rule import BadRule
+from emulators.rpc.grpc_server import PortTaken
 
 
 def main() -> None:
@@ -20,7 +22,7 @@ def main() -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
         asyncio.run(serve(arguments))
-    except (StateInUse, AddressTaken, RuntimeFailure) as error:
+    except (StateInUse, AddressTaken, PortTaken, BadRule, RuntimeFailure) as error:
         sys.exit(str(error))
 
 

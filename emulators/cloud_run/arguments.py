@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from emulators.cloud_run.model.template import RESERVED_ENV
+from emulators.cloud_run.instances.cpu import IdleCpu
+from emulators.cloud_run.model.environment import RESERVED_ENV
+from emulators.cloud_run.quotas import Limits
 from emulators.cloud_run.runtime.ports import LOOPBACK
 
 _IMAGE = re.compile(r"(?P<name>[^=@]+@sha256:[0-9a-f]{64})=(?P<command>.+)", re.DOTALL)
+_LIMITS = ("services", "cpus", "reads_per_minute", "writes_per_minute")
 _DESCRIPTION = """\
-A Cloud Run emulator on 127.0.0.1: Admin API v2 over REST, and services that really run: in containers, or as plain
+A Cloud Run emulator on 127.0.0.1: Admin API v2 over REST and gRPC, and services that really run: in containers, or as plain
 processes where no container engine can be used.
 
   ServicesClient(transport="rest", credentials=AnonymousCredentials(),
@@ -30,7 +33,9 @@ and nothing else. As a process it shares this machine's network and user; memory
 _EPILOG = """\
 For observers: GET /, GET /emulator/v1/runtime, GET /emulator/v1/services/NAME/instances,
 POST /emulator/v1/services/NAME/instances/ID:kill. Logs of instances: STATE/logs/NAME/REVISION-ID.log.
-Not emulated: traffic splits, several containers, secrets, volumes other than empty_dir, liveness probes, IAM policies.
+What Google would bill: GET /emulator/v1/services/NAME/bill?from=TIME&to=TIME, GET /emulator/v1/bill for all of them.
+IAM policies are kept, not enforced.
+Not emulated: traffic splits, several containers, secrets, volumes other than empty_dir.
 """
 
 
@@ -53,12 +58,13 @@ class Arguments:
     operation_delay: timedelta
     queue_timeout: timedelta
     restart_delay: timedelta
-    freeze: bool
+    idle_cpu: IdleCpu
     runtime: str
     doors: dict[int, int]
     instance_env: dict[str, str]
     workspace_bound: str
     require_service_account: bool
+    limits: Limits
 
 
 def parse(words: list[str] | None = None) -> Arguments:
@@ -74,6 +80,7 @@ def parse(words: list[str] | None = None) -> Arguments:
     values["state"] = values["state"].resolve()
     values["doors"] = dict(values.pop("door"))
     values["instance_env"] = dict(values["instance_env"])
+    values["limits"] = Limits(**{name: values.pop(name) for name in _LIMITS})
     return Arguments(**values)
 
 
@@ -95,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_surroundings(parser)
     _add_identity(parser)
     _add_times(parser)
+    _add_limits(parser)
     return parser
 
 
@@ -122,10 +130,11 @@ def _add_runtime(parser: argparse.ArgumentParser) -> None:
         help="auto: a tmpfs where the kernel allows, so that a full one is ENOSPC; soft: measured, over it is a kill",
     )
     add(
-        "--freeze",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="take the CPU of cpu_idle instances away while no request is open",
+        "--idle-cpu",
+        type=IdleCpu,
+        choices=list(IdleCpu),
+        default=IdleCpu.FROZEN,
+        help="what cpu_idle instances have while no request is open: none, 4 %% of the time, or all of it",
     )
 
 
@@ -175,7 +184,7 @@ def _add_identity(parser: argparse.ArgumentParser) -> None:
 def _add_times(parser: argparse.ArgumentParser) -> None:
     for name, default, meaning in (
         ("idle-shutdown", 900.0, "an instance above the minimum ends after so long without a request"),
-        ("grace", 10.0, "between SIGTERM and SIGKILL"),
+        ("grace", 10.0, "between SIGTERM and SIGKILL, in real time whatever the clock says"),
         ("operation-delay", 0.05, "how long an operation takes at least"),
         ("queue-timeout", 60.0, "how long a request waits for an instance before 429"),
         ("restart-delay", 0.5, "before an instance that died is replaced; doubles up to 30"),
@@ -187,6 +196,31 @@ def _add_times(parser: argparse.ArgumentParser) -> None:
             metavar="SECONDS",
             help=f"{meaning} (default {default:g})",
         )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--services", type=_count, default=1000, metavar="N", help="how many services may be (default 1000)")
+    add(
+        "--cpus",
+        type=_count,
+        metavar="N",
+        help="how many CPUs instances may have in all; a new account has 20 (default: no limit)",
+    )
+    for kind, some in (("reads", 3000), ("writes", 180)):
+        add(
+            f"--{kind}-per-minute",
+            type=_count,
+            metavar="N",
+            help=f"how many {kind} of the Admin API a minute has, {some} say; more are answered with 429 "
+            "(default: no limit)",
+        )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("must be a number of 0 or more")
+    return int(text)
 
 
 def _seconds(text: str) -> timedelta:

@@ -1,12 +1,20 @@
-"""Which services exist? All of them in memory, each on disk before its change is answered."""
+"""Which services exist? All of them in memory, each on disk before its change is answered.
+
+What belongs to a service comes and goes with it: its revisions and its IAM policy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emulators.cloud_run.model.errors import invalid, not_found
-from emulators.cloud_run.model.messages import ServiceMessage, from_json, to_json
+from emulators.cloud_run.history import History
+from emulators.cloud_run.model.errors import already_exists, not_found
+from emulators.cloud_run.model.messages import ServiceMessage, TemplateMessage, from_json, to_json
 from emulators.cloud_run.model.names import Place
+from emulators.cloud_run.paging import Page, page_of
+from emulators.cloud_run.policies import Policies
+from emulators.cloud_run.quotas import Quotas
+from emulators.cloud_run.revisions import Revisions
 from emulators.cloud_run.store import Store
 
 KIND = "services"
@@ -15,9 +23,22 @@ KIND = "services"
 class Catalog:
     """The services of the emulator's place, by service id."""
 
-    def __init__(self, store: Store, place: Place) -> None:
+    def __init__(
+        self,
+        store: Store,
+        place: Place,
+        *,
+        revisions: Revisions,
+        policies: Policies,
+        history: History,
+        quotas: Quotas,
+    ) -> None:
         self._store = store
         self._place = place
+        self._quotas = quotas
+        self._revisions = revisions
+        self._policies = policies
+        self._history = history
         self._services: dict[str, ServiceMessage] = {}
 
     def __contains__(self, service_id: str) -> bool:
@@ -34,32 +55,54 @@ class Catalog:
         """One service, or None."""
         return self._services.get(service_id)
 
-    def page(self, size: int, token: str, *, show_deleted: bool) -> tuple[list[ServiceMessage], str]:
-        """One page, newest first, and the token of the next."""
-        shown = [s for s in self._services.values() if show_deleted or not s.HasField("delete_time")]
+    def require_room(self, service_id: str) -> None:
+        """ALREADY_EXISTS when the name is taken, RESOURCE_EXHAUSTED when the region is full."""
+        if service_id in self._services:
+            raise already_exists(f"Resource '{self._place.service(service_id)}' already exists.")
+        self._quotas.require_service(len(self._services))
+
+    def templates(self, service_id: str, *revision_ids: str) -> dict[str, TemplateMessage]:
+        """The templates of those of its revisions that are there, by their ids."""
+        return self._revisions.templates(service_id, *revision_ids)
+
+    def page(self, size: int, token: str, *, show_deleted: bool, stale_seconds: float = 0.0) -> Page:
+        """One page, newest first; of the list as it was so many seconds ago."""
+        services = self._history.seconds_ago(stale_seconds) if stale_seconds else self._services.values()
+        shown = [s for s in services if show_deleted or not s.HasField("delete_time")]
         newest = sorted(shown, key=lambda s: (s.create_time.ToNanoseconds(), s.name), reverse=True)
-        start = 0
-        if token:
-            start = next((i for i, s in enumerate(newest) if s.name.endswith(f"/{token}")), -1)
-            if start < 0:
-                raise invalid("page_token", f"'{token}' is not a page token of this list.")
-        following = newest[start + size : start + size + 1]
-        return newest[start : start + size], following[0].name.rpartition("/")[2] if following else ""
+        return page_of(newest, size, token)
 
     def set(self, service_id: str, service: ServiceMessage) -> None:
         """Show a service from now on; `save` makes it last."""
         self._services[service_id] = service
+        self._notice(service_id, service)
 
     async def save(self, service_id: str) -> None:
-        """Write the service as it is now."""
-        await self._store.put(KIND, service_id, to_json(self._services[service_id]))
+        """Write the service as it is now, unless it is gone."""
+        service = self._services.get(service_id)
+        if service is not None:
+            self._notice(service_id, service)
+            await self._store.put(KIND, service_id, to_json(service))
+            # After the service, which can bring back its newest revision; no service could be found for a revision.
+            await self._revisions.save(service_id)
 
     async def remove(self, service_id: str) -> None:
-        """Forget a service."""
+        """Forget a service and what belongs to it."""
+        await self._revisions.forget(service_id)
+        await self._policies.forget(service_id)
         self._services.pop(service_id, None)
+        self._history.note(service_id, None)
         await self._store.remove(KIND, service_id)
 
     def load(self) -> Iterator[tuple[str, ServiceMessage]]:
-        """What the disk remembers; nothing is shown yet."""
-        for service_id, document in self._store.load(KIND).items():
-            yield service_id, from_json(document)
+        """What the disk remembers; no service is shown yet."""
+        documents = self._store.load(KIND)
+        self._revisions.load(documents.keys())
+        for service_id, document in documents.items():
+            service = from_json(document)
+            self._history.begin_with(service_id, service)
+            yield service_id, service
+
+    def _notice(self, service_id: str, service: ServiceMessage) -> None:
+        self._history.note(service_id, service)
+        self._revisions.follow(service_id, service)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from emulators.cloud_run.front.backend import Backend
 from emulators.cloud_run.front.heads import Request
 from emulators.cloud_run.front.invoker import Invokers
 from emulators.cloud_run.front.listener import Listener
@@ -17,6 +18,7 @@ from emulators.cloud_run.runtime.contract import Runtime
 class Site:
     """The running half of a service."""
 
+    service_id: str
     listener: Listener
     autoscaler: Autoscaler
 
@@ -33,7 +35,9 @@ class Hosting:
 
     def reserve(self, service_id: str, reports: Reports, port: int | None = None) -> Site:
         """A site for the service, on its remembered port if it has one; OSError when that is taken."""
-        site = Site(Listener(port), Autoscaler(service_id, self._settings, self._runtime, reports))
+        site = Site(
+            service_id, Listener(port), Autoscaler(service_id, self._settings, self._runtime, reports)
+        )
         self._sites[service_id] = site
         return site
 
@@ -43,7 +47,9 @@ class Hosting:
         async def check(request: Request) -> Request:
             return await self._invokers.admit(request, site.listener.uri)
 
-        await site.listener.start(check, site.autoscaler)
+        settings = self._settings
+        backend = Backend(site.service_id, check, site.autoscaler, settings.gate, settings.clock)
+        await site.listener.start(backend)
 
     def site(self, service_id: str) -> Site:
         """The site of a service that is open."""

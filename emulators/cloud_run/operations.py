@@ -1,16 +1,30 @@
-"""What became of a change? Long-running operations, kept on disk, finished once and for all."""
+"""What became of a change? Long-running operations, kept on disk, finished once and for all.
+
+How long one takes is the operator's choice and the faults': a rule for the method `operation:UpdateService`, say,
+delays it, leaves it hanging or lets it fail.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
-from emulators.cloud_run.model.errors import invalid, not_found
-from emulators.cloud_run.model.messages import Json, ServiceMessage, typed_json
+from google.longrunning import operations_pb2
+from google.protobuf import json_format
+
+from emulators.clock import Clock
+from emulators.cloud_run.model.errors import not_found
+from emulators.cloud_run.model.messages import Json
 from emulators.cloud_run.model.names import Place
+from emulators.cloud_run.paging import Page, page_of
 from emulators.cloud_run.store import Store
+from emulators.errors import ApiError
+from emulators.faults.gate import Dropped, FaultGate
+from emulators.rpc.method import Message
 
 KIND = "operations"
 KEPT = 1000
@@ -19,79 +33,128 @@ KEPT = 1000
 class Operations:
     """All operations of this place, newest last; the oldest finished ones are forgotten."""
 
-    def __init__(self, store: Store, place: Place) -> None:
+    def __init__(
+        self, store: Store, place: Place, *, clock: Clock, gate: FaultGate, delay: timedelta
+    ) -> None:
         self._store = store
         self._place = place
-        self._documents: dict[str, Json] = store.load(KIND)
+        self._clock = clock
+        self._gate = gate
+        self._delay = delay
+        self._operations = _load(store)
         self._finished: dict[str, asyncio.Event] = {}
+        self._struck: dict[str, Json] = {}
 
-    async def start(self, service: ServiceMessage) -> Json:
-        """A new unfinished operation on the service."""
-        operation_id = str(uuid.uuid4())
-        document = {
-            "name": self._place.operation(operation_id),
-            "metadata": typed_json(service),
-            "done": False,
-        }
-        self._documents[operation_id] = document
+    async def start(self, resource: Message) -> Message:
+        """A new unfinished operation on the resource."""
+        operation = self._new(resource)
+        operation_id = _id(operation.name)
+        self._operations[operation_id] = operation
         self._finished[operation_id] = asyncio.Event()
-        await self._store.put(KIND, operation_id, document)
+        await self._save(operation_id)
         await self._forget_oldest()
-        return document
+        return operation
 
-    async def finish(self, name: str, service: ServiceMessage, failure: Json | None = None) -> None:
-        """Answer the operation with the service, or with a `google.rpc.Status`."""
-        operation_id = name.rpartition("/")[2]
-        if operation_id not in self._documents:
+    async def take_time(self, name: str, resource: Message) -> None:
+        """Return when the operation may go on: after its delay and whatever the faults add to it."""
+        await self._clock.sleep(self._delay.total_seconds())
+        try:
+            await self._gate.around(f"operation:{_method(resource)}", resource.name, _nothing)
+        except ApiError as fault:
+            self._struck[_id(name)] = {"code": fault.code.number, "message": fault.message}
+        except Dropped:
+            # It has no connection to break; dropped, it leaves nobody to finish it.
+            await asyncio.Event().wait()
+
+    async def finish(self, name: str, resource: Message, failure: Json | None = None) -> None:
+        """Answer the operation with the resource, or with a `google.rpc.Status`."""
+        operation_id = _id(name)
+        failure = self._struck.pop(operation_id, failure)
+        if operation_id not in self._operations:
             return
-        result = {"error": failure} if failure else {"response": typed_json(service)}
-        document = {"name": name, "metadata": typed_json(service), "done": True, **result}
-        self._documents[operation_id] = document
-        await self._store.put(KIND, operation_id, document)
+        self._operations[operation_id] = _done(operations_pb2.Operation(name=name), resource, failure)
+        await self._save(operation_id)
         if event := self._finished.pop(operation_id, None):
             event.set()
 
-    def finished_at_once(self, service: ServiceMessage) -> Json:
+    def finished_at_once(self, resource: Message) -> Message:
         """The operation of a call that only validates; it is not kept."""
-        name = self._place.operation(str(uuid.uuid4()))
-        packed = typed_json(service)
-        return {"name": name, "metadata": packed, "done": True, "response": packed}
+        return _done(self._new(resource), resource, None)
 
-    def get(self, operation_id: str) -> Json:
+    def get(self, operation_id: str) -> Message:
         """One operation; NOT_FOUND when there is none."""
-        document = self._documents.get(operation_id)
-        if document is None:
+        operation = self._operations.get(operation_id)
+        if operation is None:
             raise not_found(self._place.operation(operation_id))
-        return document
+        return operation
 
-    async def wait(self, operation_id: str, longest: timedelta) -> Json:
+    async def wait(self, operation_id: str, longest: timedelta) -> Message:
         """The operation as soon as it is done, or as it is when the time is up."""
         self.get(operation_id)
         if event := self._finished.get(operation_id):
             with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), longest.total_seconds())
+                async with self._clock.timeout(longest.total_seconds()):
+                    await event.wait()
         return self.get(operation_id)
 
-    def page(self, size: int, token: str) -> tuple[list[Json], str]:
-        """One page, newest first, and the token of the next."""
-        if token and not token.isdecimal():
-            raise invalid("page_token", f"'{token}' is not a page token of this list.")
-        start = int(token or 0)
-        newest = list(reversed(self._documents.values()))
-        end = start + size
-        return newest[start:end], str(end) if end < len(newest) else ""
+    def page(self, size: int, token: str) -> Page:
+        """One page, newest first."""
+        return page_of(list(reversed(self._operations.values())), size, token)
 
     async def delete(self, operation_id: str) -> None:
         """Forget an operation; what it does goes on."""
         self.get(operation_id)
-        del self._documents[operation_id]
+        del self._operations[operation_id]
         await self._store.remove(KIND, operation_id)
 
-    def unfinished(self) -> list[Json]:
-        """Operations that a stop of the emulator interrupted."""
-        return [document for document in self._documents.values() if not document["done"]]
+    def unfinished(self, kind: type[Any]) -> Iterator[tuple[str, Message]]:
+        """Operations that a stop of the emulator interrupted: their names, and resources of that kind."""
+        for operation in list(self._operations.values()):
+            resource = kind()
+            if not operation.done and operation.metadata.Unpack(resource):
+                yield operation.name, resource
+
+    def _new(self, resource: Message) -> Message:
+        operation = operations_pb2.Operation(name=self._place.operation(str(uuid.uuid4())))
+        operation.metadata.Pack(resource)
+        return operation
+
+    async def _save(self, operation_id: str) -> None:
+        document = json_format.MessageToDict(self._operations[operation_id], use_integers_for_enums=True)
+        await self._store.put(KIND, operation_id, document)
 
     async def _forget_oldest(self) -> None:
-        for operation_id in list(self._documents)[: max(0, len(self._documents) - KEPT)]:
-            if self._documents[operation_id]["done"]:
+        for operation_id in list(self._operations)[: max(0, len(self._operations) - KEPT)]:
+            operation = self._operations.get(operation_id)
+            if operation is not None and operation.done:
                 await self.delete(operation_id)
+
+
+def _load(store: Store) -> dict[str, Message]:
+    documents = store.load(KIND)
+    return {key: json_format.ParseDict(text, operations_pb2.Operation()) for key, text in documents.items()}
+
+
+async def _nothing() -> None:
+    """Faults happen around it; the operation's effect comes later."""
+
+
+def _done(operation: Message, resource: Message, failure: Json | None) -> Message:
+    operation.metadata.Pack(resource)
+    operation.done = True
+    if failure:
+        json_format.ParseDict(failure, operation.error)
+    else:
+        operation.response.Pack(resource)
+    return operation
+
+
+def _method(resource: Message) -> str:
+    """The method that an operation comes from, as its resource tells."""
+    written = "Create" if resource.generation == 1 else "Update"
+    verb = "Delete" if resource.HasField("delete_time") else written
+    return f"{verb}{resource.DESCRIPTOR.name}"
+
+
+def _id(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
 
 from emulators.clock import Clock
 from emulators.cloud_run.catalog import Catalog
 from emulators.cloud_run.hosting import Hosting, Site
 from emulators.cloud_run.model import conditions
 from emulators.cloud_run.model.conditions import Reason, Verdict
-from emulators.cloud_run.model.messages import Json, ServiceMessage, from_json
+from emulators.cloud_run.model.messages import Json, Service, ServiceMessage
 from emulators.cloud_run.model.revision import image_of, revision_of
 from emulators.cloud_run.model.scaling import instance_range
 from emulators.cloud_run.operations import Operations
 from emulators.cloud_run.runtime.contract import Runtime
+from emulators.rpc.method import Message
 
 _NOT_FOUND = 5
 _FAILED_PRECONDITION = 9
@@ -38,14 +38,12 @@ class Reconciliation:
         hosting: Hosting,
         *,
         runtime: Runtime,
-        operation_delay: timedelta,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._operations = operations
         self._hosting = hosting
         self._runtime = runtime
-        self._delay = operation_delay
         self._clock = clock
         self._checks: dict[str, asyncio.Future[Verdict]] = {}
         self._verdicts: dict[str, Verdict] = {}
@@ -59,13 +57,11 @@ class Reconciliation:
                 await self._catalog.remove(service_id)
             else:
                 await self._restore_one(service_id, service)
-        for operation in self._operations.unfinished():
-            document = {key: value for key, value in operation["metadata"].items() if key != "@type"}
-            service_id = document["name"].rpartition("/")[2]
-            service = self._catalog.find(service_id) or from_json(document)
-            await self._operations.finish(operation["name"], service)
+        for operation, service in self._operations.unfinished(Service):
+            service_id = service.name.rpartition("/")[2]
+            await self._operations.finish(operation, self._catalog.find(service_id) or service)
 
-    async def put_in_force(self, service_id: str, service: ServiceMessage, site: Site) -> Json:
+    async def put_in_force(self, service_id: str, service: ServiceMessage, site: Site) -> Message:
         """Let the autoscaler have a new revision or range; returns the operation."""
         self._end_check(service_id)
         self._verdicts.pop(service_id, None)
@@ -75,19 +71,19 @@ class Reconciliation:
             self._apply(service_id, service, site, present=present)
         return await self.record(service_id, service)
 
-    async def record(self, service_id: str, service: ServiceMessage) -> Json:
+    async def record(self, service_id: str, service: ServiceMessage) -> Message:
         """Keep a change that leaves the instances as they are; returns the operation."""
         await self._catalog.save(service_id)
         operation = await self._operations.start(service)
-        self._spawn(self._complete(service_id, service, operation["name"]))
+        self._spawn(self._complete(service_id, service, operation.name))
         return operation
 
-    async def delete(self, service_id: str, service: ServiceMessage) -> Json:
+    async def delete(self, service_id: str, service: ServiceMessage) -> Message:
         """Close the service's address, end its instances, and forget it; returns the operation."""
         self._end_check(service_id)
         await self._catalog.save(service_id)
         operation = await self._operations.start(service)
-        self._spawn(self._remove(service_id, service, operation["name"]))
+        self._spawn(self._remove(service_id, service, operation.name))
         return operation
 
     async def close(self) -> None:
@@ -134,7 +130,7 @@ class Reconciliation:
 
     async def _complete(self, service_id: str, service: ServiceMessage, operation: str) -> None:
         check = self._checks.get(service_id)
-        await self._clock.sleep(self._delay.total_seconds())
+        await self._operations.take_time(operation, service)
         if service_id in self._missing:
             await self._fetch(service_id, service)
             check = self._checks.get(service_id)
@@ -150,14 +146,12 @@ class Reconciliation:
         if service is None or service.generation != generation or service.HasField("delete_time"):
             return
         conditions.mark_settled(service, verdict, self._clock.now())
-        if verdict.ready:
-            service.latest_ready_revision = service.latest_created_revision
         await self._catalog.save(service_id)
 
     async def _remove(self, service_id: str, service: ServiceMessage, operation: str) -> None:
         self._hosting.shut(service_id)
         self._missing.pop(service_id, None)
-        await self._clock.sleep(self._delay.total_seconds())
+        await self._operations.take_time(operation, service)
         await self._catalog.remove(service_id)
         await self._operations.finish(operation, service)
 

@@ -12,28 +12,28 @@ import uvicorn
 from starlette.applications import Starlette
 
 from emulators.clock import Clock
+from emulators.cloud_run.admin import Admin
 from emulators.cloud_run.api.observer_routes import ObserverRoutes
 from emulators.cloud_run.api.one_write import OneWriteProtocol
-from emulators.cloud_run.api.operation_routes import OperationRoutes
-from emulators.cloud_run.api.service_routes import ServiceRoutes
 from emulators.cloud_run.arguments import Arguments
-from emulators.cloud_run.catalog import Catalog
 from emulators.cloud_run.choice import choose
+from emulators.cloud_run.cpu_quota import bounded
 from emulators.cloud_run.front.invoker import Invokers
 from emulators.cloud_run.front.keys import Keys
 from emulators.cloud_run.hosting import Hosting
 from emulators.cloud_run.instances.settings import InstanceSettings
-from emulators.cloud_run.model.names import Place
-from emulators.cloud_run.model.service import Rules
-from emulators.cloud_run.operations import Operations
-from emulators.cloud_run.reconciliation import Reconciliation
+from emulators.cloud_run.meter.journal import Journal
+from emulators.cloud_run.meter.meter import Meter
+from emulators.cloud_run.meter.prices import PriceList
+from emulators.cloud_run.meter.routes import BillRoutes
 from emulators.cloud_run.runtime.contract import Runtime
 from emulators.cloud_run.runtime.ports import LOOPBACK
-from emulators.cloud_run.services import Services
-from emulators.cloud_run.store import Store, locked
+from emulators.cloud_run.store import locked
 from emulators.control import ControlRoutes
 from emulators.errors import EXCEPTION_HANDLERS
 from emulators.faults.gate import FaultGate, read_rules
+from emulators.rpc import grpc_server, rest
+from emulators.rpc.method import Method
 from emulators.serving import HostCheck
 
 _LOG = logging.getLogger("emulators.cloud_run")
@@ -42,12 +42,13 @@ _LOG = logging.getLogger("emulators.cloud_run")
 async def serve(arguments: Arguments) -> None:
     """Run until SIGTERM or SIGINT; every instance has ended when this returns.
 
-    Raises StateInUse, AddressTaken when a service's port is no longer free, or RuntimeFailure when none can be had.
+    Raises StateInUse, AddressTaken when a service's port is no longer free, PortTaken, BadRule for a faults file, or
+    RuntimeFailure when no runtime can be had.
     """
     with locked(arguments.state):
         app = Starlette(exception_handlers=EXCEPTION_HANDLERS)
         server = _server(app, arguments.port)
-        runtime = await choose(arguments)
+        runtime = bounded(await choose(arguments), arguments.limits.cpus)
         await runtime.open()
         try:
             if killed := await runtime.clean():
@@ -91,57 +92,56 @@ def _server(app: Starlette, port: int) -> uvicorn.Server:
 
 @asynccontextmanager
 async def _running(arguments: Arguments, runtime: Runtime, app: Starlette) -> AsyncIterator[None]:
-    place = Place(arguments.project, arguments.location)
-    store = Store(arguments.state)
-    operations = Operations(store, place)
-    keys = Keys(arguments.keys) if arguments.keys else None
     clock = Clock(arguments.state / "clock.json")
     gate = FaultGate(clock, read_rules(arguments.faults) if arguments.faults else ())
-    hosting = Hosting(_instance_settings(arguments, clock), runtime, Invokers(keys, arguments.invokers))
-    catalog = Catalog(store, place)
-    reconciliation = Reconciliation(
-        catalog,
-        operations,
-        hosting,
-        runtime=runtime,
-        operation_delay=arguments.operation_delay,
-        clock=clock,
-    )
-    rules = Rules(require_service_account=arguments.require_service_account)
-    services = Services(
-        catalog, operations, hosting, reconciliation, place=place, rules=rules, clock=clock.now
-    )
+    meter = Meter(Journal(arguments.state / "meter" / "facts.jsonl"), clock)
+    settings = _instance_settings(arguments, clock, gate, meter)
+    keys = Keys(arguments.keys) if arguments.keys else None
+    hosting = Hosting(settings, runtime, Invokers(keys, arguments.invokers))
+    admin = Admin(arguments, clock=clock, gate=gate, hosting=hosting, runtime=runtime)
+    app.router.routes.extend(rest.routes(admin.methods, gate))
     _publish(
         app,
-        ServiceRoutes(services, catalog, place),
-        OperationRoutes(operations, place),
         ObserverRoutes(hosting, runtime),
         ControlRoutes(clock, gate),
+        BillRoutes(meter, PriceList(arguments.location)),
     )
     try:
-        await reconciliation.restore()
-        yield
+        await admin.restore()
+        async with _grpc(admin.methods, gate, arguments.grpc_port):
+            yield
     finally:
-        await reconciliation.close()
+        await admin.close()
         await hosting.shut_all()
+        meter.close()
 
 
-def _publish(
-    app: Starlette, *groups: ServiceRoutes | OperationRoutes | ObserverRoutes | ControlRoutes
-) -> None:
+def _publish(app: Starlette, *groups: ObserverRoutes | ControlRoutes | BillRoutes) -> None:
     for group in groups:
         app.router.routes.extend(group.routes())
 
 
-def _instance_settings(arguments: Arguments, clock: Clock) -> InstanceSettings:
+@asynccontextmanager
+async def _grpc(methods: list[Method], gate: FaultGate, port: int | None) -> AsyncIterator[None]:
+    if port is None:
+        yield
+        return
+    async with grpc_server.serving(methods, gate, port) as bound:
+        _LOG.info("gRPC on %s:%d", LOOPBACK, bound)
+        yield
+
+
+def _instance_settings(arguments: Arguments, clock: Clock, gate: FaultGate, meter: Meter) -> InstanceSettings:
     return InstanceSettings(
         state=arguments.state,
         clock=clock,
+        gate=gate,
+        usage=meter,
         idle_shutdown=arguments.idle_shutdown,
         grace=arguments.grace,
         queue_timeout=arguments.queue_timeout,
         restart_delay=arguments.restart_delay,
-        freeze=arguments.freeze,
+        idle_cpu=arguments.idle_cpu,
         metadata=arguments.metadata,
         instance_env=arguments.instance_env,
     )

@@ -11,8 +11,8 @@ from datetime import datetime
 from emulators.cloud_run.catalog import Catalog
 from emulators.cloud_run.hosting import Hosting
 from emulators.cloud_run.model import names
-from emulators.cloud_run.model.errors import already_exists, not_found
-from emulators.cloud_run.model.messages import Json, ServiceMessage, copy_of, set_time
+from emulators.cloud_run.model.errors import not_found
+from emulators.cloud_run.model.messages import ServiceMessage, copy_of, set_time
 from emulators.cloud_run.model.names import Place
 from emulators.cloud_run.model.scaling import instance_range
 from emulators.cloud_run.model.service import (
@@ -25,10 +25,11 @@ from emulators.cloud_run.model.service import (
 )
 from emulators.cloud_run.operations import Operations
 from emulators.cloud_run.reconciliation import Reconciliation
+from emulators.rpc.method import Message
 
 
 class Services:
-    """Create, update and delete; each answers with an operation as JSON."""
+    """Create, update and delete; each answers with an operation."""
 
     def __init__(
         self,
@@ -49,11 +50,10 @@ class Services:
         self._rules = rules
         self._clock = clock
 
-    async def create(self, service_id: str, request: ServiceMessage, *, validate_only: bool) -> Json:
+    async def create(self, service_id: str, request: ServiceMessage, *, validate_only: bool) -> Message:
         """Make a service; the operation ends when its first revision is ready, or is known not to be."""
         names.require_service_id(service_id)
-        if service_id in self._catalog:
-            raise already_exists(f"Resource '{self._place.service(service_id)}' already exists.")
+        self._catalog.require_room(service_id)
         draft = self._new(service_id, request, "")
         if validate_only:
             return self._operations.finished_at_once(draft)
@@ -71,12 +71,20 @@ class Services:
         *,
         validate_only: bool,
         allow_missing: bool,
-    ) -> Json:
+    ) -> Message:
         """Change a service; a missing one is created if that is allowed."""
         if allow_missing and service_id not in self._catalog:
             return await self.create(service_id, request, validate_only=validate_only)
         current = self._living(service_id, request.etag)
-        service = changed_service(current, request, paths, stamp=self._stamp(), rules=self._rules)
+        named = (request.template.revision, current.template.revision)
+        service = changed_service(
+            current,
+            request,
+            paths,
+            stamp=self._stamp(),
+            rules=self._rules,
+            revisions=self._catalog.templates(service_id, *named),
+        )
         if validate_only:
             return self._operations.finished_at_once(service)
         self._catalog.set(service_id, service)
@@ -85,7 +93,7 @@ class Services:
         site = self._hosting.site(service_id)
         return await self._reconciliation.put_in_force(service_id, service, site)
 
-    async def delete(self, service_id: str, etag: str, *, validate_only: bool) -> Json:
+    async def delete(self, service_id: str, etag: str, *, validate_only: bool) -> Message:
         """Delete a service; it can be read with its delete time until the operation ends."""
         service = copy_of(self._living(service_id, etag))
         set_time(service.delete_time, self._clock())

@@ -6,11 +6,13 @@ import asyncio
 import fcntl
 import json
 import os
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
+
+from emulators.clock import Clock
 
 Json = dict[str, Any]
 
@@ -32,11 +34,16 @@ def locked(root: Path) -> Iterator[None]:
 
 
 class Store:
-    """Documents by kind and id; the last `put` of a document wins, in the order of the calls."""
+    """Documents by kind and id; the last call about a document wins, in the order of the calls.
 
-    def __init__(self, root: Path) -> None:
+    A jump of the clock waits for the disk.
+    """
+
+    def __init__(self, root: Path, clock: Clock) -> None:
         self._root = root
-        self._locks: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._clock = clock
+        self._wanted: dict[Path, str | None] = {}
+        self._locks: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
     def load(self, kind: str) -> dict[str, Json]:
         """All documents of a kind, by id."""
@@ -44,31 +51,45 @@ class Store:
         return {file.stem: json.loads(file.read_text()) for file in files}
 
     async def put(self, kind: str, key: str, document: Json) -> None:
-        """Write a document; it is on disk when this returns."""
-        path = self._path(kind, key)
-        text = json.dumps(document, indent=1)
-        async with self._locks[path]:
-            await asyncio.to_thread(_replace, path, text)
+        """Write a document; it, or a later one in its place, is on disk when this returns."""
+        await self._make_so(self._path(kind, key), json.dumps(document, indent=1))
 
     async def remove(self, kind: str, key: str) -> None:
         """Forget a document; a missing one is fine."""
-        path = self._path(kind, key)
-        async with self._locks[path]:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-        self._locks.pop(path, None)
+        await self._make_so(self._path(kind, key), None)
+
+    async def _make_so(self, path: Path, text: str | None) -> None:
+        self._wanted[path] = text
+        lock = self._locks.setdefault(path, asyncio.Lock())
+        with self._clock.pinned():
+            async with lock:
+                # Whoever had the lock before may have written this text, or a later one, in place of its own.
+                if path in self._wanted:
+                    await self._write(path, self._wanted.pop(path))
+
+    async def _write(self, path: Path, text: str | None) -> None:
+        try:
+            await asyncio.to_thread(_replace, path, text)
+        except BaseException:
+            # Others wait for this very text: theirs to try again, unless there is a later one.
+            self._wanted.setdefault(path, text)
+            raise
 
     def _path(self, kind: str, key: str) -> Path:
         return self._root / kind / f"{key}.json"
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    if text is None:
+        path.unlink(missing_ok=True)
+    else:
+        draft = path.with_suffix(".draft")
+        with draft.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

@@ -46,6 +46,15 @@ def test_settled_is_observed_and_not_reconciling(
     assert view(service).settled is settled
 
 
+def test_a_change_that_failed_is_settled_though_it_is_never_observed() -> None:
+    """Cloud Run keeps the generation that last served; whoever waited for the new one would wait for ever."""
+    condition = {"state": "CONDITION_FAILED"}
+    failed = a_service(generation=3, observed_generation=2, terminal_condition=condition)
+    assert view(failed).settled
+    again = a_service(generation=3, observed_generation=2, terminal_condition=condition, reconciling=True)
+    assert not view(again).settled
+
+
 def test_the_last_change_counts_where_the_condition_did_not_move() -> None:
     """Else an instance that is still ending would be taken for gone."""
     condition = {"last_transition_time": T}

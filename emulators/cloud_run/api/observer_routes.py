@@ -44,10 +44,11 @@ class ObserverRoutes:
         return answer(self._runtime.describe())
 
     async def instances(self, request: Request) -> Response:
-        """The instances of a service, and how the last ones ended."""
+        """The instances of a service, how the last ones ended, and how many requests wait for room."""
         autoscaler = self._autoscaler(request)
         living = [instance.describe() for instance in autoscaler.instances]
-        return answer({"instances": living, "exits": [asdict(end) for end in autoscaler.exits]})
+        exits = [asdict(end) for end in autoscaler.exits]
+        return answer({"instances": living, "exits": exits, "requestsWaiting": autoscaler.waiting})
 
     async def kill(self, request: Request) -> Response:
         """Kill an instance at once, as the platform may do at any time; it is gone when this answers."""

@@ -7,41 +7,24 @@ cancelled, so that no instance works for nobody. In a WebSocket a closed side is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
 
+from emulators.cloud_run.front.backend import Backend
 from emulators.cloud_run.front.bodies import Truncated
 from emulators.cloud_run.front.heads import MAX_HEAD_BYTES, BadHead, Request, read_request
 from emulators.cloud_run.front.refusals import Refusal, answer
-from emulators.cloud_run.front.relay import NoResponse, Relay, Unreachable
-from emulators.cloud_run.instances.admission import Exhausted, Unavailable
-from emulators.cloud_run.instances.instance import Instance
-from emulators.cloud_run.runtime.contract import RuntimeFailure
+from emulators.cloud_run.front.visit import Broken, Visit
 
 _LINGER_SECONDS = 1.0
-_ATTEMPTS = 3
-_DEATH_SECONDS = 0.2
-
-
-class Target(Protocol):
-    """The service behind a listener."""
-
-    async def admit(self) -> Instance:
-        """An acquired instance; raises Unavailable or Exhausted."""
-
-
-Check = Callable[[Request], Awaitable[Request]]
 
 
 class ClientProtocol(asyncio.StreamReaderProtocol):
     """Streams, plus the news that the client has gone."""
 
-    def __init__(self, check: Check, target: Target, connections: set[asyncio.Task[None]]) -> None:
+    def __init__(self, backend: Backend, connections: set[asyncio.Task[None]]) -> None:
         self._incoming = asyncio.StreamReader(limit=MAX_HEAD_BYTES)
         super().__init__(self._incoming, self._accept)
-        self._check = check
-        self._target = target
+        self._backend = backend
         self._connections = connections
         self._connection: Connection | None = None
 
@@ -59,7 +42,7 @@ class ClientProtocol(asyncio.StreamReaderProtocol):
             self._connection.client_gone(for_good=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connection = Connection(reader, writer, self._check, self._target)
+        self._connection = Connection(reader, writer, self._backend)
         self._connections.add(self._connection.task)
         self._connection.task.add_done_callback(self._connections.discard)
 
@@ -67,20 +50,17 @@ class ClientProtocol(asyncio.StreamReaderProtocol):
 class Connection:
     """One client connection and the request that is open on it."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, check: Check, target: Target
-    ) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, backend: Backend) -> None:
         self._reader = reader
         self._writer = writer
-        self._check = check
-        self._target = target
-        self._relay: Relay | None = None
+        self._backend = backend
+        self._visit: Visit | None = None
         self._busy = False
         self.task = asyncio.create_task(self._serve())
 
     def client_gone(self, *, for_good: bool = False) -> None:
         """Give up the open request; a tunnel only when both sides are closed."""
-        tunnel = self._relay is not None and self._relay.tunnel
+        tunnel = self._visit is not None and self._visit.tunnel
         if self._busy and (for_good or not tunnel):
             self.task.cancel()
 
@@ -111,51 +91,15 @@ class Connection:
             self._busy = False
 
     async def _exchange(self, request: Request) -> bool:
-        request = await self._check(request)
-        for _ in range(_ATTEMPTS):
-            instance = await self._admitted()
-            self._relay = Relay(request, self._reader, self._writer)
-            try:
-                return await self._bounded(self._relay, instance)
-            except Unreachable:
-                # It has just died, or has closed its port: the request is whole, so another instance can have it.
-                if instance.alive:
-                    instance.fail("The instance does not accept connections any more.")
-            except NoResponse:
-                # Its death is noticed before its client is answered, so that the next request goes elsewhere.
-                await asyncio.wait({instance.life}, timeout=_DEATH_SECONDS)
-                raise
-            finally:
-                self._relay = None
-                instance.release()
-        raise Refusal(503, "The instance does not accept connections.")
-
-    async def _admitted(self) -> Instance:
+        request = await self._backend.check(request)
+        self._visit = Visit(request, self._reader, self._writer, self._backend)
         try:
-            return await self._target.admit()
-        except Unavailable as error:
-            raise Refusal(503, str(error)) from error
-        except Exhausted as error:
-            raise Refusal(429, str(error)) from error
-
-    async def _bounded(self, relay: Relay, instance: Instance) -> bool:
-        limit = instance.revision.timeout.total_seconds()
-        try:
-            async with asyncio.timeout(limit):
-                return await relay.run(*await instance.awake())
-        except RuntimeFailure as error:
-            raise Refusal(503, str(error)) from error
-        except TimeoutError:
-            if not relay.begun:
-                raise Refusal(
-                    504, f"The request was cut after the service's timeout of {limit:g} s."
-                ) from None
-        except (Truncated, ExceptionGroup):
-            if not relay.begun:
-                raise
-        # The response has begun, so its end can only be shown by breaking the connection.
-        self._writer.transport.abort()
-        return False
+            return await self._visit.run()
+        except Broken:
+            self._writer.transport.abort()
+            return False
+        finally:
+            self._visit = None
 
     async def _refuse(self, refusal: Refusal) -> None:
         self._writer.write(answer(refusal))

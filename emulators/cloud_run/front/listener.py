@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from emulators.cloud_run.front.connection import Check, ClientProtocol, Target
+from emulators.cloud_run.front.backend import Backend
+from emulators.cloud_run.front.connection import ClientProtocol
 from emulators.cloud_run.runtime.ports import LOOPBACK, free_listening_socket, listening_socket
 
 _BACKLOG = 1024
@@ -25,11 +26,11 @@ class Listener:
         """The service's `uri`."""
         return f"http://{LOOPBACK}:{self.port}"
 
-    async def start(self, check: Check, target: Target) -> None:
-        """Accept connections for the target."""
+    async def start(self, backend: Backend) -> None:
+        """Accept connections for the service."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: ClientProtocol(check, target, self._connections), sock=self._socket, backlog=_BACKLOG
+            lambda: ClientProtocol(backend, self._connections), sock=self._socket, backlog=_BACKLOG
         )
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ from emulators.cloud_run.front.refusals import Refusal
 _SWITCHING_PROTOCOLS = 101
 # Nobody refuses a connection to the address of a container that has just vanished.
 _CONNECT_SECONDS = 10.0
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Unreachable(Exception):
@@ -40,30 +41,51 @@ class Relay:
         self.begun = False
         self.tunnel = False
         self._broken = False
+        self._upstream: Streams | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._response: tuple[Response, Body] | None = None
         self._request = request
         self._reader = reader
         self._writer = writer
 
-    async def run(self, host: str, port: int) -> bool:
-        """Relay through the container's address; True when the client's connection can carry another request."""
+    async def connect(self, host: str, port: int) -> None:
+        """Reach the container; raises Unreachable."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                upstream = await asyncio.open_connection(host, port, limit=MAX_HEAD_BYTES)
+                self._upstream = await asyncio.open_connection(host, port, limit=MAX_HEAD_BYTES)
         except (OSError, TimeoutError) as error:
             raise Unreachable from error
-        reader, writer = upstream
-        sending = asyncio.create_task(self._send(writer))
-        try:
-            response, body = await self._response_head(reader)
-            if response.code == _SWITCHING_PROTOCOLS:
-                await self._tunnel(response, sending, reader, writer)
-                return False
-            return await self._answer(response, body, reader) and sending.done()
-        finally:
-            sending.cancel()
+
+    async def ask(self) -> None:
+        """Send the request and return with the head of its response; raises NoResponse."""
+        reader, writer = self._connected()
+        self._sending = asyncio.create_task(self._send(writer))
+        self._response = await self._response_head(reader)
+
+    async def answer(self) -> bool:
+        """Relay the response; True when the client's connection can carry another request."""
+        if self._response is None or self._sending is None:
+            raise RuntimeError("Nothing was asked.")
+        reader, writer = self._connected()
+        response, body = self._response
+        if response.code == _SWITCHING_PROTOCOLS:
+            await self._tunnel(response, self._sending, reader, writer)
+            return False
+        return await self._answer(response, body, reader) and self._sending.done()
+
+    async def close(self) -> None:
+        """Let go of the container."""
+        if self._sending is not None:
+            self._sending.cancel()
             with suppress(asyncio.CancelledError, OSError):
-                await sending
-            writer.close()
+                await self._sending
+        if self._upstream is not None:
+            self._upstream[1].close()
+
+    def _connected(self) -> Streams:
+        if self._upstream is None:
+            raise RuntimeError("Nobody was reached.")
+        return self._upstream
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
         try:

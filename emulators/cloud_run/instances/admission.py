@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from datetime import timedelta
 
+from emulators.clock import Clock
 from emulators.cloud_run.instances.instance import Instance
 
 
@@ -20,7 +21,8 @@ class Exhausted(Exception):
 class Queue:
     """The requests that wait for room."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._tickets: deque[asyncio.Future[Instance]] = deque()
 
     def __len__(self) -> int:
@@ -36,7 +38,7 @@ class Queue:
         """The instance that was granted, acquired; raises Unavailable or Exhausted."""
         taken = False
         try:
-            async with asyncio.timeout(longest.total_seconds()):
+            async with self._clock.timeout(longest.total_seconds()):
                 instance = await ticket
                 taken = True
                 return instance

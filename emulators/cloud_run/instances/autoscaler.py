@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
+from emulators.clock import Timer
 from emulators.cloud_run.instances.admission import Queue, Unavailable
 from emulators.cloud_run.instances.instance import Instance, State
 from emulators.cloud_run.instances.settings import InstanceSettings
@@ -59,15 +60,21 @@ class Autoscaler:
         self._range = _OFF
         self._current: RevisionSpec | None = None
         self._candidate: RevisionSpec | None = None
-        self._queue = Queue()
+        self._clock = settings.clock
+        self._queue = Queue(settings.clock)
         self._failures = 0
         self._restart_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for room."""
+        return len(self._queue)
 
     def apply(self, revision: RevisionSpec | None, scaling: InstanceRange) -> bool:
         """Take over a revision and a range; True when the revision is checked by an instance before it serves."""
-        self._range = scaling
+        self._set_range(scaling)
         self._failures, self._restart_at = 0, 0.0
         newest = self._candidate or self._current
         if revision is not None and (newest is None or newest.name != revision.name):
@@ -79,7 +86,8 @@ class Autoscaler:
 
     def adopt(self, revision: RevisionSpec | None, scaling: InstanceRange) -> None:
         """Serve a revision that was checked before the emulator was restarted."""
-        self._current, self._range = revision, scaling
+        self._current = revision
+        self._set_range(scaling)
         self.reconcile()
 
     async def admit(self) -> Instance:
@@ -99,7 +107,7 @@ class Autoscaler:
     async def close(self) -> None:
         """Stop everything and wait until it is gone."""
         self._closed = True
-        self._range = _OFF
+        self._set_range(_OFF)
         self._current = self._candidate = None
         self.reconcile()
         await asyncio.gather(*(instance.life for instance in self.instances), return_exceptions=True)
@@ -138,8 +146,13 @@ class Autoscaler:
         if not self._closed:
             self.reconcile()
 
+    def _set_range(self, scaling: InstanceRange) -> None:
+        if scaling.minimum != self._range.minimum:
+            self._settings.usage.minimum_set(self._service_id, scaling.minimum)
+        self._range = scaling
+
     def _scale(self, revision: RevisionSpec) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._clock.time()
         living = self._living(revision)
         wanted = self._wanted(revision, living, now)
         for _ in range(wanted - len(living)):
@@ -204,17 +217,17 @@ class Autoscaler:
             self._queue.refuse(message)
 
     def _back_off(self, instance: Instance) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._clock.time()
         stable = instance.started_at is not None and now - instance.started_at >= _STABLE_SECONDS
         self._failures = 0 if stable else self._failures + 1
         delay = self._settings.restart_delay.total_seconds() * 2 ** max(0, self._failures - 1)
         self._restart_at = now + min(delay, _LONGEST_DELAY_SECONDS)
 
     def _wake_at(self, time: float) -> None:
-        if self._timer is None or time < self._timer.when():
+        if self._timer is None or time < self._timer.when:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_at(time, self.reconcile)
+            self._timer = self._clock.call_at(time, self.reconcile)
 
 
 def _startup_message(instance: Instance) -> str:

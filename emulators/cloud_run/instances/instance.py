@@ -1,6 +1,8 @@
 """What is one instance doing? STARTING, SERVING, FROZEN while no request is open, STOPPING, and then gone.
 
-It never decides whether it should exist: the autoscaler does.
+It never decides whether it should exist: the autoscaler does. Its probes go by the emulator's clock. The freeze and the
+grace between SIGTERM and SIGKILL go by real time, as they are about a real process that has work to do then; a jump of
+the clock waits for it.
 """
 
 from __future__ import annotations
@@ -8,22 +10,26 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from emulators.cloud_run.instances.cpu import Cpu
+from emulators.cloud_run.instances.account import Account
+from emulators.cloud_run.instances.cpu import Cpu, IdleCpu
 from emulators.cloud_run.instances.environment import launch_of
+from emulators.cloud_run.instances.liveness import has_failed
+from emulators.cloud_run.instances.permission import permission
+from emulators.cloud_run.instances.probing import Health, ask
 from emulators.cloud_run.instances.settings import InstanceSettings
-from emulators.cloud_run.instances.startup import wait_until_started
+from emulators.cloud_run.instances.startup import NotStarted, Startup
+from emulators.cloud_run.model.probe import Probe
 from emulators.cloud_run.model.revision import RevisionSpec
 from emulators.cloud_run.runtime.contract import Container, Ending, Runtime, RuntimeFailure
 
-# The CPU goes away shortly after the last response, not within it.
-_FREEZE_AFTER_SECONDS = 0.02
 _LOG_TAIL_BYTES = 2000
 # A kill that did not take, because the runtime was not there for it, is repeated.
 _KILL_AGAIN_SECONDS = 5.0
+_BURIAL = timedelta(seconds=5)
 
 
 class State(StrEnum):
@@ -58,19 +64,22 @@ class Instance:
         self.id = uuid.uuid4().hex[:16]
         self.revision = revision
         self.state = State.STARTING
-        self.start_time = datetime.now(UTC)
+        self.start_time = settings.clock.now()
         self.in_flight = 0
-        self.idle_since = asyncio.get_running_loop().time()
+        self.idle_since = settings.clock.time()
         self.started_at: float | None = None
         self.stop_asked = False
         self.failure = ""
         self.exit_code: int | None = None
         self.container: Container | None = None
+        self.account = Account(self.id, settings.usage)
         self._settings = settings
+        self._clock = settings.clock
         self._runtime = runtime
         self._owner = owner
         self._launch = launch_of(revision, self.id, settings)
-        self._freezing: asyncio.TimerHandle | None = None
+        self._stopped = asyncio.Event()
+        self._probing = False
         self._cpu: Cpu | None = None
         self._ending: asyncio.Task[None] | None = None
         self.life = asyncio.create_task(self._live())
@@ -87,11 +96,9 @@ class Instance:
         return self.state in (State.STARTING, State.SERVING, State.FROZEN)
 
     def acquire(self) -> None:
-        """A request or WebSocket begins; `awake` tells when its first byte may be sent."""
+        """A request or WebSocket is given to it; `awake` tells when its first byte may be sent."""
         self.in_flight += 1
         self._give_cpu()
-        if self.state is State.FROZEN:
-            self.state = State.SERVING
 
     async def awake(self) -> tuple[str, int]:
         """Its host and port, once it has its CPU; raises RuntimeFailure when that cannot be given back."""
@@ -104,7 +111,7 @@ class Instance:
         """A request or WebSocket has ended; the last one takes the CPU along."""
         self.in_flight -= 1
         if self.in_flight == 0:
-            self.idle_since = asyncio.get_running_loop().time()
+            self.idle_since = self._clock.time()
             self._freeze_soon()
         self._owner.instance_released()
 
@@ -115,6 +122,8 @@ class Instance:
         self._give_cpu()
         self.state = State.STOPPING
         self.stop_asked = True
+        self._stopped.set()
+        self.account.stopping()
         if self.container is not None:
             self._ending = asyncio.create_task(self._end(self.container))
 
@@ -153,88 +162,134 @@ class Instance:
 
     async def _live(self) -> None:
         try:
-            container = self.container = await self._runtime.launch(self._launch)
-            self._cpu = Cpu(container, frozen=self._frozen, broken=self.fail)
+            await permission(self._settings.gate, self.revision.service_id, self._stopped, self._clock)
+            with self._clock.pinned():
+                container = self.container = await self._runtime.launch(self._launch)
+            self.account.started(self.revision)
+            self._cpu = Cpu(
+                container,
+                frozen=self._frozen,
+                broken=self.fail,
+                throttled=self._settings.idle_cpu is IdleCpu.THROTTLED,
+            )
             if self.stop_asked:
+                self.account.stopping()
                 self._ending = asyncio.create_task(self._end(container))
-            ended = asyncio.create_task(container.wait())
-            await self._start(container, ended)
-            self._learn(await ended)
+            await self._run(container)
         except RuntimeFailure as error:
             self.failure = str(error)
         finally:
             await self._bury()
 
-    async def _start(self, container: Container, ended: asyncio.Task[Ending]) -> None:
-        probe = wait_until_started(container.host, container.port, self.revision.probe)
-        probing = asyncio.create_task(probe)
-        await asyncio.wait({probing, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if not probing.done():
-            probing.cancel()
-        elif self.state is not State.STARTING:
-            probing.exception()
-        elif probing.exception() is not None:
-            self.fail("The startup probe did not succeed within its allotted time.")
-        else:
-            self.state = State.SERVING
-            self.started_at = self.idle_since = asyncio.get_running_loop().time()
+    async def _run(self, container: Container) -> None:
+        ended = asyncio.create_task(container.wait())
+        watch = asyncio.create_task(self._watch(container))
+        try:
+            self._learn(await ended)
+        finally:
+            watch.cancel()
+
+    async def _watch(self, container: Container) -> None:
+        """Ask whether it has started, and then whether it is still well."""
+        try:
+            host, port = container.host, self._port(container, self.revision.startup)
+            await Startup(host, port, self.revision.startup, self._clock).succeeds()
+        except NotStarted:
+            if self.state is State.STARTING:
+                self.fail("The startup probe did not succeed within its allotted time.")
+            return
+        if self.state is State.STARTING:
+            self._started()
+            await self._watch_life(container)
+
+    async def _watch_life(self, container: Container) -> None:
+        if (probe := self.revision.liveness) is not None:
+            await has_failed(probe, lambda: self._probed(container, probe), self._clock)
+            self.fail(
+                f"The liveness probe has failed as often as its threshold of {probe.failure_threshold} allows."
+            )
+
+    def _started(self) -> None:
+        self.state = State.SERVING
+        self.started_at = self.idle_since = self._clock.time()
+        self.account.ready()
+        self._freeze_soon()
+        self._owner.instance_started(self)
+
+    async def _probed(self, container: Container, probe: Probe) -> Health:
+        """Ask a probe once; the instance has its CPU meanwhile, and is billed for it."""
+        if self._cpu is None or self.state is State.STOPPING:
+            return Health.WELL
+        self._probing = True
+        self.account.probe_began()
+        self._give_cpu()
+        try:
+            await self._cpu.given()
+            return await ask(container.host, self._port(container, probe), probe)
+        except RuntimeFailure:
+            return Health.UNWELL
+        finally:
+            self._probing = False
+            self.account.probe_ended()
             self._freeze_soon()
-            self._owner.instance_started(self)
+
+    def _port(self, container: Container, probe: Probe) -> int:
+        # A process listens where there was room, and not on the port that the template names.
+        return container.port if probe.port == self.revision.container_port else probe.port
 
     def _learn(self, ending: Ending) -> None:
         # Dead: no request may be sent there while its remains are taken away.
         self.state = State.STOPPING
         self.exit_code = ending.code
+        self.account.gone()
         if ending.reason and not self.failure:
             self.failure = ending.reason
             self.note(ending.reason)
 
     async def _end(self, container: Container) -> None:
-        with suppress(RuntimeFailure):
-            if self._cpu is not None:
-                await self._cpu.given()
-            await container.terminate()
-        await asyncio.sleep(self._settings.grace.total_seconds())
-        await self._kill(container)
+        grace = self._settings.grace
+        with self._clock.pinned((grace + _BURIAL).total_seconds()):
+            with suppress(RuntimeFailure):
+                if self._cpu is not None:
+                    await self._cpu.given()
+                await container.terminate()
+            await asyncio.sleep(grace.total_seconds())
+            await self._kill(container)
 
     async def _kill(self, container: Container) -> None:
-        while True:
-            with suppress(RuntimeFailure):
-                await container.kill()
-            await asyncio.sleep(_KILL_AGAIN_SECONDS)
+        with self._clock.pinned(_BURIAL.total_seconds()):
+            while True:
+                with suppress(RuntimeFailure):
+                    await container.kill()
+                await asyncio.sleep(_KILL_AGAIN_SECONDS)
 
     def _cancel_ending(self) -> None:
         if self._ending is not None:
             self._ending.cancel()
 
     async def _bury(self) -> None:
-        self._cancel_freezing()
+        self.account.gone()
+        if self._cpu is not None:
+            self._cpu.leave()
         self._cancel_ending()
         if self.container is not None:
-            await self.container.destroy()
+            with self._clock.pinned(_BURIAL.total_seconds()):
+                await self.container.destroy()
         self.state = State.GONE
         self._owner.instance_gone(self)
 
     def _freeze_soon(self) -> None:
-        if self._settings.freeze and self.revision.cpu_idle and self.in_flight == 0:
-            loop = asyncio.get_running_loop()
-            self._cancel_freezing()
-            self._freezing = loop.call_later(_FREEZE_AFTER_SECONDS, self._freeze)
-
-    def _freeze(self) -> None:
-        if self.state is State.SERVING and self.in_flight == 0 and self._cpu is not None:
-            self._cpu.take()
+        unused = self.state is State.SERVING and self.in_flight == 0 and not self._probing
+        full = self._settings.idle_cpu is IdleCpu.FULL or not self.revision.cpu_idle
+        if unused and not full and self._cpu is not None:
+            self._cpu.take_soon()
 
     def _frozen(self) -> None:
         if self.state is State.SERVING:
             self.state = State.FROZEN
 
     def _give_cpu(self) -> None:
-        self._cancel_freezing()
         if self._cpu is not None:
             self._cpu.give()
-
-    def _cancel_freezing(self) -> None:
-        if self._freezing is not None:
-            self._freezing.cancel()
-            self._freezing = None
+        if self.state is State.FROZEN:
+            self.state = State.SERVING

@@ -8,7 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from emulators.clock import Clock
+from emulators.cloud_run.instances.cpu import IdleCpu
 from emulators.cloud_run.instances.usage import NoUsage, Usage
+from emulators.faults.gate import FaultGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +20,12 @@ class InstanceSettings:
     state: Path
     clock: Clock = field(default_factory=Clock)
     usage: Usage = field(default_factory=NoUsage)
+    gate: FaultGate = field(default_factory=lambda: FaultGate(Clock()))
     idle_shutdown: timedelta = timedelta(minutes=15)
     grace: timedelta = timedelta(seconds=10)
     queue_timeout: timedelta = timedelta(seconds=60)
     restart_delay: timedelta = timedelta(seconds=0.5)
-    freeze: bool = True
+    idle_cpu: IdleCpu = IdleCpu.FROZEN
     metadata: str | None = None
     instance_env: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,46 +1,65 @@
-"""Has an instance started? Its port accepts, or its probe's path answers.
+"""Has an instance started? Its startup probe decides, by the emulator's clock.
 
-Probes are repeated faster than the template's period, because locally nobody gains from waiting;
-the time allowed is the template's. Liveness and readiness probes are not emulated.
+A port on which nobody listens yet is looked at again at once, because nobody gains from waiting for the probe's next
+turn; what the container answers counts, and it is asked again a period later.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
-from emulators.cloud_run.model.revision import StartupProbe
+from emulators.clock import Clock
+from emulators.cloud_run.instances.probing import Health, ask
+from emulators.cloud_run.model.probe import Probe
 
+# Cloud Run's own limit, whatever the probe would allow.
 MAX_STARTUP_SECONDS = 240.0
 _INTERVAL_SECONDS = 0.02
+# So long, in real time, a jump of the clock waits for a container that does not listen yet.
+_PATIENCE_SECONDS = 10.0
 
 
-async def wait_until_started(host: str, port: int, probe: StartupProbe) -> None:
-    """Return when the probe succeeds; TimeoutError when its time is up."""
-    allowance = (probe.initial_delay + probe.allowance).total_seconds()
-    async with asyncio.timeout(min(allowance, MAX_STARTUP_SECONDS)):
-        await asyncio.sleep(probe.initial_delay.total_seconds())
-        while not await _succeeds(host, port, probe):  # noqa: ASYNC110 - another process cannot set an event
-            await asyncio.sleep(_INTERVAL_SECONDS)
+class NotStarted(Exception):
+    """The startup probe has failed as often as its threshold allows, or the time is up."""
 
 
-async def _succeeds(host: str, port: int, probe: StartupProbe) -> bool:
-    try:
-        async with asyncio.timeout(max(1.0, probe.timeout.total_seconds())):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                return probe.path is None or await _answers(reader, writer, probe)
-            finally:
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
-    except (OSError, TimeoutError):
-        return False
+class Startup:
+    """The startup probe of one instance, asked at `host` and `port`."""
 
+    def __init__(self, host: str, port: int, probe: Probe, clock: Clock) -> None:
+        self._host = host
+        self._port = port
+        self._probe = probe
+        self._clock = clock
+        self._patient_until = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
 
-async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, probe: StartupProbe) -> bool:
-    lines = [f"GET {probe.path} HTTP/1.1", "Host: localhost", "User-Agent: GoogleHC/1.0", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in probe.headers]
-    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-    status = (await reader.readline()).split(b" ", 2)
-    return len(status) > 1 and status[1][:1] in (b"2", b"3")
+    async def succeeds(self) -> None:
+        """Return when it has; raises NotStarted."""
+        probe = self._probe
+        allowance = (probe.initial_delay + probe.allowance).total_seconds()
+        try:
+            async with self._clock.timeout(min(allowance, MAX_STARTUP_SECONDS)):
+                await self._clock.sleep(probe.initial_delay.total_seconds())
+                await self._asked()
+        except TimeoutError:
+            raise NotStarted from None
+
+    async def _asked(self) -> None:
+        began = self._clock.time()
+        for turn in range(1, self._probe.failure_threshold + 1):
+            ends = began + turn * self._probe.period.total_seconds()
+            if await self._answer(ends) is Health.WELL:
+                return
+            if turn < self._probe.failure_threshold:
+                await self._clock.sleep(ends - self._clock.time())
+        raise NotStarted
+
+    async def _answer(self, ends: float) -> Health:
+        """What the container says, as soon as it listens; ABSENT when it does not until the period ends."""
+        loop = asyncio.get_running_loop()
+        with self._clock.pinned(self._patient_until - loop.time()):
+            while (health := await ask(self._host, self._port, self._probe)) is Health.ABSENT:
+                if self._clock.time() >= ends:
+                    break
+                await asyncio.sleep(_INTERVAL_SECONDS)
+        return health

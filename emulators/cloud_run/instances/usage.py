@@ -40,6 +40,12 @@ class Usage(Protocol):
     def request_ended(self, instance: str) -> None:
         """That request is over."""
 
+    def probe_began(self, instance: str) -> None:
+        """Its liveness probe is asked: it is billed as if a request were open, but there is no fee."""
+
+    def probe_ended(self, instance: str) -> None:
+        """That probe is over."""
+
     def minimum_set(self, service_id: str, minimum: int) -> None:
         """So many instances of the service are kept, and billed, even when they are idle."""
 
@@ -63,6 +69,12 @@ class NoUsage:
         """Ignore it."""
 
     def request_ended(self, instance: str) -> None:
+        """Ignore it."""
+
+    def probe_began(self, instance: str) -> None:
+        """Ignore it."""
+
+    def probe_ended(self, instance: str) -> None:
         """Ignore it."""
 
     def minimum_set(self, service_id: str, minimum: int) -> None:

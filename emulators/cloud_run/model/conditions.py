@@ -1,4 +1,7 @@
-"""What does a service say about itself? Its Ready condition and the two that it is made of."""
+"""What does a service say about itself? Its Ready condition and the two that it is made of.
+
+Severities stay unspecified: Cloud Run gives one to conditions of revisions that do not count, never to these.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from enum import StrEnum
 from google.cloud.run_v2 import types as run
 
 from emulators.cloud_run.model.messages import Condition, ConditionMessage, ServiceMessage, set_time
+from emulators.cloud_run.model.scaling import instance_range
+from emulators.cloud_run.model.traffic import show_traffic
 
 _STATES = run.Condition.State
 _COMMON = run.Condition.CommonReason
@@ -22,6 +27,8 @@ class Reason(StrEnum):
     CONTAINER_MISSING = "CONTAINER_MISSING"
     HEALTH_CHECK_CONTAINER_ERROR = "HEALTH_CHECK_CONTAINER_ERROR"
     HEALTH_CHECK_SKIPPED = "HEALTH_CHECK_SKIPPED"
+    MIN_INSTANCES_WARMING = "MIN_INSTANCES_WARMING"
+    PROGRESS_DEADLINE_EXCEEDED = "PROGRESS_DEADLINE_EXCEEDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +41,21 @@ class Verdict:
 
 
 def mark_reconciling(service: ServiceMessage, now: datetime) -> None:
-    """A change was accepted and is not yet in force."""
+    """A change was accepted and is not yet in force; what serves, and `observed_generation`, are those before it."""
+    warming = service.latest_created_revision != service.latest_ready_revision and _keeps_warm(service)
+    verdict = Verdict(ready=False, reason=Reason.MIN_INSTANCES_WARMING if warming else Reason.NONE)
     service.reconciling = True
-    _set_all(service, int(_STATES.CONDITION_RECONCILING), Verdict(ready=False), now)
+    _set_all(service, int(_STATES.CONDITION_RECONCILING), verdict, now)
 
 
 def mark_settled(service: ServiceMessage, verdict: Verdict, now: datetime) -> None:
-    """The last change is in force, or failed for the verdict's reason."""
+    """The last change is in force, or failed for the verdict's reason: then what served before is still shown."""
     state = _STATES.CONDITION_SUCCEEDED if verdict.ready else _STATES.CONDITION_FAILED
     service.reconciling = False
-    service.observed_generation = service.generation
+    if verdict.ready:
+        service.observed_generation = service.generation
+        service.latest_ready_revision = service.latest_created_revision
+        show_traffic(service)
     _set_all(service, int(state), verdict, now)
 
 
@@ -52,9 +64,15 @@ def is_failed(service: ServiceMessage) -> bool:
     return bool(service.terminal_condition.state == int(_STATES.CONDITION_FAILED))
 
 
+def _keeps_warm(service: ServiceMessage) -> bool:
+    wanted = instance_range(service)
+    return wanted.minimum > 0 and not wanted.exact
+
+
 def _set_all(service: ServiceMessage, state: int, verdict: Verdict, now: datetime) -> None:
     # Of a success only the configuration has something to add: that nothing was started to check it.
-    outward = Verdict(ready=True) if verdict.ready else verdict
+    # So too of what is on its way: that it waits for minimum instances.
+    outward = verdict if state == int(_STATES.CONDITION_FAILED) else Verdict(ready=verdict.ready)
     _set(service.terminal_condition, "Ready", state, outward, now)
     before = {condition.type_: condition for condition in service.conditions}
     after = []

@@ -23,8 +23,3 @@ def already_exists(message: str) -> ApiError:
 def aborted(message: str) -> ApiError:
     """Somebody else changed the resource first."""
     return ApiError(Code.ABORTED, message)
-
-
-def unimplemented(field: str, message: str) -> ApiError:
-    """Cloud Run has it, this emulator does not."""
-    return ApiError(Code.UNIMPLEMENTED, message, field)

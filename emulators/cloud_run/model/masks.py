@@ -5,52 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from emulators.cloud_run.model.errors import invalid
 from emulators.cloud_run.model.messages import ServiceMessage
-from emulators.errors import ApiError
+from emulators.cloud_run.model.violations import Violations
 
+WHOLE = "*"
 # What only the server writes; a mask or a body that names it is ignored, as AIP-203 asks.
 OUTPUT_ONLY = frozenset(
     {
         *("name", "uid", "generation", "create_time", "update_time", "delete_time", "expire_time"),
         *("creator", "last_modifier", "observed_generation", "terminal_condition", "conditions"),
         *("latest_ready_revision", "latest_created_revision", "traffic_statuses", "uri", "urls"),
-        *("satisfies_pzs", "reconciling", "etag"),
+        *("satisfies_pzs", "threat_detection_enabled", "reconciling", "etag"),
     }
 )
 
 
+def check_mask(service: ServiceMessage, paths: Iterable[str]) -> None:
+    """Refuse, all at once, the paths that lead nowhere, into a map or into a list."""
+    found = Violations("UpdateServiceRequest")
+    for path in paths:
+        if path != WHOLE and (why := _obstacle(service.DESCRIPTOR, path.split("."))):
+            found.add("update_mask", f"Invalid update mask path '{path}': {why}.")
+    found.settle()
+
+
 def apply_mask(target: ServiceMessage, source: ServiceMessage, paths: Iterable[str]) -> None:
-    """Copy the named fields from `source` to `target`; a bad path is INVALID_ARGUMENT."""
+    """Copy the named fields, which `check_mask` has seen, from `source` to `target`."""
     for path in paths:
         parts = path.split(".")
-        _check(target.DESCRIPTOR, parts, path)
         if parts[0] not in OUTPUT_ONLY:
             _apply(target, source, parts)
 
 
 def replace(target: ServiceMessage, source: ServiceMessage) -> None:
-    """Copy every field that a caller may write: an update without a mask."""
+    """Copy every field that a caller may write: an update without a mask, or with `*`."""
     for field in target.DESCRIPTOR.fields:
         if field.name not in OUTPUT_ONLY:
             _copy_field(target, source, field)
 
 
-def _check(descriptor: Any, parts: list[str], path: str) -> None:
+def _obstacle(descriptor: Any, parts: list[str]) -> str:
+    """Why a path cannot be followed; empty when it can."""
     field = descriptor.fields_by_name.get(parts[0])
     if field is None:
-        raise _bad(path, f"there is no field '{parts[0]}' in {descriptor.name}")
+        return f"there is no field '{parts[0]}' in {descriptor.name}"
     if len(parts) == 1:
-        return
+        return ""
     if field.is_repeated:
-        raise _bad(path, f"'{parts[0]}' is a list or a map and can only be replaced as a whole")
+        return f"'{parts[0]}' is a list or a map and can only be replaced as a whole"
     if field.message_type is None:
-        raise _bad(path, f"'{parts[0]}' has no fields")
-    _check(field.message_type, parts[1:], path)
-
-
-def _bad(path: str, why: str) -> ApiError:
-    return invalid("update_mask", f"Invalid update mask path '{path}': {why}.")
+        return f"'{parts[0]}' has no fields"
+    return _obstacle(field.message_type, parts[1:])
 
 
 def _apply(target: Any, source: Any, parts: list[str]) -> None:

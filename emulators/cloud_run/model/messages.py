@@ -6,9 +6,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from google.cloud.run_v2 import types as run
-from google.protobuf import field_mask_pb2, json_format
-
-from emulators.cloud_run.model.errors import invalid
+from google.protobuf import json_format
 
 # Protocol Buffers messages have no static types here; the aliases say which one is meant.
 ServiceMessage: TypeAlias = Any
@@ -16,29 +14,11 @@ TemplateMessage: TypeAlias = Any
 ContainerMessage: TypeAlias = Any
 ScalingMessage: TypeAlias = Any
 ConditionMessage: TypeAlias = Any
+ProbeMessage: TypeAlias = Any
 Json: TypeAlias = dict[str, Any]
 
 Service = run.Service.pb()
 Condition = run.Condition.pb()
-TYPE_URL = "type.googleapis.com/google.cloud.run.v2.Service"
-
-
-def parse_service(text: bytes) -> ServiceMessage:
-    """A service from a request's JSON body."""
-    try:
-        return json_format.Parse(text or b"{}", Service())
-    except (json_format.ParseError, UnicodeDecodeError) as error:
-        raise invalid("service", f"Invalid JSON payload received: {error}") from error
-
-
-def parse_mask(text: str) -> tuple[str, ...]:
-    """The snake_case paths of an `updateMask` as the client sends it: camelCase, comma separated."""
-    mask = field_mask_pb2.FieldMask()
-    try:
-        mask.FromJsonString(text)
-    except ValueError as error:
-        raise invalid("update_mask", f"Invalid field mask '{text}': {error}") from error
-    return tuple(mask.paths)
 
 
 def to_json(message: ServiceMessage) -> Json:
@@ -50,11 +30,6 @@ def to_json(message: ServiceMessage) -> Json:
 def from_json(document: Json) -> ServiceMessage:
     """A service that `to_json` wrote."""
     return json_format.ParseDict(document, Service())
-
-
-def typed_json(message: ServiceMessage) -> Json:
-    """A service packed as the `Any` of an operation."""
-    return {"@type": TYPE_URL, **to_json(message)}
 
 
 def copy_of(message: ServiceMessage) -> ServiceMessage:

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 
 from emulators.cloud_run.model.errors import invalid, not_found
+from emulators.cloud_run.model.violations import Violations
 from emulators.errors import ApiError, Code
 
-_SERVICE_ID = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_ID = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 MAX_SERVICE_ID = 49
+MAX_REVISION_ID = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,27 @@ class Place:
 
 def require_service_id(service_id: str) -> None:
     """A service id begins with a letter, does not end with a hyphen and has fewer than 50 characters."""
-    if not _SERVICE_ID.fullmatch(service_id) or len(service_id) > MAX_SERVICE_ID:
+    if not _ID.fullmatch(service_id) or len(service_id) > MAX_SERVICE_ID:
         raise invalid(
             "service_id",
             f"Invalid service id '{service_id}': only lowercase letters, digits and hyphens, beginning with a "
             "letter, not ending with a hyphen, fewer than 50 characters.",
+        )
+
+
+def check_revision_id(revision: str, service_id: str, found: Violations) -> None:
+    """A revision that a caller names begins with its service's id and a hyphen, and has fewer than 64 characters."""
+    if not revision.startswith(f"{service_id}-"):
+        found.add(
+            "template.revision",
+            "The revision name must be prefixed by the name of the enclosing Service with a trailing -: "
+            f"'{service_id}-'.",
+        )
+    if not _ID.fullmatch(revision) or len(revision) > MAX_REVISION_ID:
+        found.add(
+            "template.revision",
+            f"'{revision}' must hold only lowercase letters, digits and hyphens, begin with a letter, not end with "
+            f"a hyphen, and be shorter than {MAX_REVISION_ID + 1} characters.",
         )
 
 

@@ -7,18 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from emulators.cloud_run.model.messages import ContainerMessage, ServiceMessage, TemplateMessage
+from emulators.cloud_run.model.probe import Probe, probe_of
 from emulators.cloud_run.model.quantities import cpu_millis, memory_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StartupProbe:
-    """When an instance counts as started: its port accepts, or `path` answers 2xx or 3xx."""
-
-    initial_delay: timedelta
-    timeout: timedelta
-    allowance: timedelta
-    path: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,8 @@ class RevisionSpec:
     concurrency: int
     timeout: timedelta
     cpu_idle: bool
-    probe: StartupProbe
+    startup: Probe
+    liveness: Probe | None = None
     checked: bool = True
 
 
@@ -61,7 +52,8 @@ def revision_of(service: ServiceMessage, service_id: str) -> RevisionSpec:
     """The latest created revision; `command` and `args` are empty where the image's own hold."""
     template = service.template
     container = template.containers[0]
-    memory = memory_bytes(container.resources.limits["memory"], "memory")
+    memory = memory_bytes(container.resources.limits["memory"])
+    port = container.ports[0].container_port
     return RevisionSpec(
         service_id=service_id,
         name=service.latest_created_revision.rpartition("/")[2],
@@ -71,12 +63,13 @@ def revision_of(service: ServiceMessage, service_id: str) -> RevisionSpec:
         env={variable.name: variable.value for variable in container.env},
         volumes=_volumes(template, container, memory),
         memory_bytes=memory,
-        cpu_millis=cpu_millis(container.resources.limits["cpu"], "cpu"),
-        container_port=container.ports[0].container_port or 8080,
+        cpu_millis=cpu_millis(container.resources.limits["cpu"]),
+        container_port=port,
         concurrency=template.max_instance_request_concurrency,
         timeout=template.timeout.ToTimedelta(),
         cpu_idle=container.resources.cpu_idle,
-        probe=_probe(container),
+        startup=probe_of(container.startup_probe, port),
+        liveness=probe_of(container.liveness_probe, port) if container.HasField("liveness_probe") else None,
         checked=not template.health_check_disabled,
     )
 
@@ -87,19 +80,7 @@ def _volumes(template: TemplateMessage, container: ContainerMessage, memory: int
         Volume(
             mount.name,
             mount.mount_path,
-            memory_bytes(limits[mount.name], "size_limit") if limits[mount.name] else memory,
+            memory_bytes(limits[mount.name]) if limits[mount.name] else memory,
         )
         for mount in container.volume_mounts
-    )
-
-
-def _probe(container: ContainerMessage) -> StartupProbe:
-    probe = container.startup_probe
-    http = probe.http_get if probe.HasField("http_get") else None
-    return StartupProbe(
-        initial_delay=timedelta(seconds=probe.initial_delay_seconds),
-        timeout=timedelta(seconds=probe.timeout_seconds),
-        allowance=timedelta(seconds=probe.period_seconds * probe.failure_threshold),
-        path=(http.path or "/") if http else None,
-        headers=tuple((header.name, header.value) for header in http.http_headers) if http else (),
     )

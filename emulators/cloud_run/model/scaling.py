@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from google.cloud.run_v2 import types as run
 
-from emulators.cloud_run.model.errors import invalid
 from emulators.cloud_run.model.messages import ScalingMessage, ServiceMessage
+from emulators.cloud_run.model.violations import Violations
 
 AUTOMATIC = int(run.ServiceScaling.ScalingMode.AUTOMATIC)
 MANUAL = int(run.ServiceScaling.ScalingMode.MANUAL)
 DEFAULT_MAX_INSTANCES = 100
+_RANGE = ("min_instance_count", "max_instance_count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ class InstanceRange:
 
 
 def settle_scaling(
-    old: ScalingMessage, new: ScalingMessage, request: ScalingMessage, paths: Sequence[str]
+    old: ScalingMessage,
+    new: ScalingMessage,
+    request: ScalingMessage,
+    paths: Sequence[str],
+    found: Violations,
 ) -> None:
     """Complete `new` in place after a change from `old`: default mode, inherited counts; refuse half a switch."""
     if not new.scaling_mode:
@@ -43,24 +48,27 @@ def settle_scaling(
         if not new.HasField("manual_instance_count") or (switched and not _manual_given(request, paths)):
             new.manual_instance_count = new.min_instance_count
     elif switched:
-        _settle_automatic(old, new, request, paths)
-    _check_counts(new)
+        _settle_automatic(old, new, request, paths, found)
+    _check_counts(new, found)
 
 
 def _settle_automatic(
-    old: ScalingMessage, new: ScalingMessage, request: ScalingMessage, paths: Sequence[str]
+    old: ScalingMessage,
+    new: ScalingMessage,
+    request: ScalingMessage,
+    paths: Sequence[str],
+    found: Violations,
 ) -> None:
-    given = [_given(request, paths, name) for name in ("min_instance_count", "max_instance_count")]
-    if any(given) and not all(given):
-        missing = "max_instance_count" if given[0] else "min_instance_count"
-        raise invalid(
-            f"service.scaling.{missing}",
+    missing = [name for name in _RANGE if not _given(request, paths, name)]
+    if len(missing) == 1:
+        found.add(
+            missing[0],
             "A change from MANUAL to AUTOMATIC scaling must give both min_instance_count and "
-            f"max_instance_count, or neither; {missing} is missing.",
+            f"max_instance_count, or neither; {missing[0]} is missing.",
         )
-    if not any(given):
-        new.min_instance_count = old.manual_instance_count
-        new.max_instance_count = old.manual_instance_count
+    elif missing:
+        for name in _RANGE:
+            setattr(new, name, old.manual_instance_count)
 
 
 def _given(request: ScalingMessage, paths: Sequence[str], name: str) -> bool:
@@ -72,14 +80,15 @@ def _manual_given(request: ScalingMessage, paths: Sequence[str]) -> bool:
     return covered and bool(request.HasField("manual_instance_count"))
 
 
-def _check_counts(scaling: ScalingMessage) -> None:
-    for name in ("min_instance_count", "max_instance_count", "manual_instance_count"):
+def _check_counts(scaling: ScalingMessage, found: Violations) -> None:
+    if scaling.scaling_mode not in (AUTOMATIC, MANUAL):
+        found.add("scaling_mode", f"{scaling.scaling_mode} is not a scaling mode.")
+    for name in (*_RANGE, "manual_instance_count"):
         if getattr(scaling, name) < 0:
-            raise invalid(f"service.scaling.{name}", f"{name} must not be negative.")
+            found.add(name, "must not be negative.")
+    # A max of 0 cannot be told from none on the wire.
     if 0 < scaling.max_instance_count < scaling.min_instance_count:
-        raise invalid(
-            "service.scaling.max_instance_count", "max_instance_count must not be below min_instance_count."
-        )
+        found.add("max_instance_count", "must not be less than min_instance_count.")
 
 
 def instance_range(service: ServiceMessage) -> InstanceRange:

@@ -20,7 +20,7 @@ def view(service: Any) -> ServiceView:
         epoch=_epoch(service.annotations.get(EPOCH, "")),
         not_after=_time(service.annotations.get(NOT_AFTER, "")),
         scaling=_scaling(service.scaling),
-        settled=service.observed_generation == service.generation and not service.reconciling,
+        settled=_settled(service),
         changed_at=_changed_at(service),
         uri=service.uri,
         orphan_since=_time(service.annotations.get(ORPHAN_SINCE, "")),
@@ -36,6 +36,12 @@ def is_ours(service: Any, environment: str) -> bool:
         and labels.get("dormouse-environment") == environment
         and labels.get("dormouse-uid")
     )
+
+
+def _settled(service: Any) -> bool:
+    # A change that failed leaves the generation behind that last served: it is over, and will not be observed.
+    failed = name_of(service.terminal_condition.state) == "CONDITION_FAILED"
+    return not service.reconciling and (failed or service.observed_generation == service.generation)
 
 
 def _scaling(scaling: Any) -> Scaling:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
@@ -106,6 +107,22 @@ def python(request: Request) -> Response:
     return JSONResponse({"code": ended.returncode, "out": ended.stdout, "error": ended.stderr})
 
 
+def health(request: Request) -> Response:
+    """What probes ask: 503 for the first few, and again after `/sicken`."""
+    asked.append(dict(request.headers))
+    ill = len(asked) <= int(os.environ.get("ILL_FIRST", "0")) or Path("sick").exists()
+    return PlainTextResponse("", 503 if ill else 200)
+
+
+def probes(request: Request) -> Response:
+    return JSONResponse(asked)
+
+
+def sicken(request: Request) -> Response:
+    touch("sick")
+    return PlainTextResponse("")
+
+
 async def leave(request: Request) -> Response:
     os._exit(int(request.query_params["code"]))
 
@@ -123,8 +140,33 @@ def touch(name: str) -> None:
     Path(name).touch()
 
 
+@contextlib.asynccontextmanager
+async def lifespan(_: Starlette):
+    yield
+    await asyncio.sleep(float(os.environ.get("SAVE_SECONDS", "0")))
+    sys.stderr.write("saved\n")
+
+
+def answer_grpc_health() -> None:
+    """Speak nothing but grpc.health.v1; only where grpcio is installed, so not in the image."""
+    import grpc  # noqa: PLC0415 - the image has none
+
+    def check(request: bytes, _: grpc.ServicerContext) -> bytes:
+        return b"\x08\x01" if request == b"\x0a\x02db" else b"\x08\x02"
+
+    handler = grpc.unary_unary_rpc_method_handler(check)
+    server = grpc.server(ThreadPoolExecutor(1))
+    table = {"Check": handler}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", table),))
+    server.add_insecure_port(f"127.0.0.1:{os.environ['PORT']}")
+    server.start()
+    server.wait_for_termination()
+
+
 hoard: list[bytearray] = []
+asked: list[dict[str, str]] = []
 app = Starlette(
+    lifespan=lifespan,
     routes=[
         Route("/echo", echo, methods=["POST"]),
         Route("/stream", stream),
@@ -135,10 +177,13 @@ app = Starlette(
         Route("/eat", eat),
         Route("/gone", gone),
         Route("/leave", leave),
+        Route("/health", health),
+        Route("/probes", probes),
+        Route("/sicken", sicken),
         Route("/python", python),
         WebSocketRoute("/talk", talk),
         Route("/{path:path}", describe, methods=["GET", "POST"]),
-    ]
+    ],
 )
 
 
@@ -148,6 +193,9 @@ def main() -> None:
         sys.exit("cannot start: the configuration is wrong")
     if os.environ.get("MUTE"):
         time.sleep(3600)
+    if os.environ.get("GRPC_HEALTH"):
+        answer_grpc_health()
+    time.sleep(float(os.environ.get("START_SECONDS", "0")))
     host = os.environ.get("LISTEN_ON", "0.0.0.0")
     config = uvicorn.Config(app, host=host, port=int(os.environ["PORT"]), log_level="warning")
     server = uvicorn.Server(config)

@@ -108,9 +108,22 @@ def test_many_requests_to_a_frozen_instance_are_all_answered(emulator: Emulator,
         assert http.post(f"{uri}/echo", content=b"x").content == b"x"
 
 
-def test_no_freeze_switches_it_off(tmp_path) -> None:
-    with running(tmp_path, "--no-freeze") as emulator:
+def test_idle_instances_keep_a_full_cpu_where_that_is_asked_for(tmp_path) -> None:
+    with running(tmp_path, "--idle-cpu", "full") as emulator:
         uri = wake(emulator, "hot")
         child = http.get(f"{uri}/spin").json()
         before = cpu_seconds(child["child"])
         eventually(lambda: cpu_seconds(child["child"]) - before > 0.2)
+
+
+@on_both
+def test_throttled_instances_creep_on_and_wake_as_fast_as_frozen_ones(tmp_path, runtime: str) -> None:
+    with running(tmp_path, "--idle-cpu", "throttled", "--grace", "1", runtime=runtime) as emulator:
+        uri = wake(emulator, "slow")
+        child = spinning(emulator, "slow", uri)
+        eventually(lambda: emulator.instances("slow", "FROZEN"))
+        before, began = cpu_seconds(child), time.monotonic()
+        eventually(lambda: cpu_seconds(child) - before >= 0.08)
+        assert cpu_seconds(child) - before < (time.monotonic() - began) / 2
+        for _ in range(10):
+            assert http.post(f"{uri}/echo", content=b"x").content == b"x"

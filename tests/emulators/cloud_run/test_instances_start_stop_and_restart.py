@@ -101,9 +101,7 @@ def test_idle_instances_shut_down_to_the_minimum(tmp_path) -> None:
         uri = emulator.scale("idle", automatic(0, 1)).uri
         assert http.get(uri).status_code == 200
         assert http.get(f"{uri}/wait?seconds=0.7").status_code == 200
-        began = time.monotonic()
         eventually(lambda: emulator.instances("idle") == [])
-        assert time.monotonic() - began > 0.3
         assert http.get(uri).status_code == 200
         emulator.scale("idle", automatic(1, 1))
         began = time.monotonic()

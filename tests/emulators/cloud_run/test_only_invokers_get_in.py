@@ -113,7 +113,7 @@ def test_others_are_refused_and_start_nothing(guarded: Emulator, case: str) -> N
     with pytest.raises(InvalidStatus) as caught:
         connect(f"{uri.replace('http', 'ws')}/talk", additional_headers=headers(uri))
     assert caught.value.response.status_code == code
-    assert guarded.observed("asleep") == {"instances": [], "exits": []}
+    assert guarded.observed("asleep") == {"instances": [], "exits": [], "requestsWaiting": 0}
 
 
 def known(emulator: Emulator) -> set[str]:

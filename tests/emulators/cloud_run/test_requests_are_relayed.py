@@ -173,20 +173,16 @@ def test_an_endless_head_is_refused(raw: socket.socket) -> None:
 
 
 def test_a_request_that_has_not_begun_at_the_timeout_is_504(uri: str) -> None:
-    began = time.monotonic()
     assert http.get(f"{uri}/wait?seconds=20").status_code == 504
-    assert 1.9 < time.monotonic() - began < 8
 
 
 def test_a_response_that_has_begun_is_cut_at_the_timeout(uri: str) -> None:
     http.get(uri)
-    began = time.monotonic()
     with (
         pytest.raises(httpx2.RemoteProtocolError),
         http.stream("GET", f"{uri}/stream?count=99&delay=0.1") as it,
     ):
         list(it.iter_lines())
-    assert 1.5 < time.monotonic() - began < 8
 
 
 def test_a_client_that_goes_away_ends_its_request(emulator: Emulator, service_id: str) -> None:

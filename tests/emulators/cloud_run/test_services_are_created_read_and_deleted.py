@@ -50,7 +50,7 @@ def test_a_create_at_manual_zero_starts_no_container(emulator: Emulator, service
     service = emulator.create(service_id)
     reasons = {condition.type_: condition.revision_reason for condition in service.conditions}
     assert reasons["ConfigurationsReady"] == run_v2.Condition.RevisionReason.HEALTH_CHECK_SKIPPED
-    assert emulator.observed(service_id) == {"instances": [], "exits": []}
+    assert emulator.observed(service_id) == {"instances": [], "exits": [], "requestsWaiting": 0}
 
 
 def test_an_accepted_change_is_reconciling_until_its_operation_is_done(tmp_path) -> None:

@@ -64,7 +64,7 @@ def test_a_clean_stop_leaves_no_process_and_a_restart_keeps_services_and_address
 
 @on_both
 def test_what_a_killed_emulator_left_is_killed_at_the_next_start(tmp_path: Path, runtime: str) -> None:
-    first = start(tmp_path, "--no-freeze", runtime=runtime)
+    first = start(tmp_path, "--idle-cpu", "full", runtime=runtime)
     pid = warm_unfrozen(first)
     child = http.get(first.get("warm").uri + "/spin?detach=1").json()["child"]
     child = host_pid(first.instances("warm")[0], child)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -50,10 +49,8 @@ def test_a_client_that_vanishes_closes_the_socket_in_the_container(emulator: Emu
 
 @on_both
 def test_an_open_socket_is_cut_at_the_request_timeout(emulator: Emulator, uri: str) -> None:
-    began = time.monotonic()
     with connect(f"{uri.replace('http', 'ws')}/talk") as socket, pytest.raises(ConnectionClosed):
         socket.recv(timeout=10)
-    assert 1.9 < time.monotonic() - began < 8
     eventually(lambda: in_flight(emulator) == 0)
 
 

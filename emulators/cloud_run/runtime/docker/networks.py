@@ -7,7 +7,6 @@ import ipaddress
 import random
 import secrets
 from collections import defaultdict
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +24,12 @@ _ROUTES = Path("/proc/net/route")
 
 
 class Networks:
-    """The networks of all services that have containers."""
+    """The networks of all services that have containers; `left_one` says that one could not be removed."""
 
     def __init__(self, engine: Engine, owner: Owner) -> None:
         self._engine = engine
         self._owner = owner
+        self.left_one = False
         self._ids: dict[str, str] = {}
         self._users: defaultdict[str, int] = defaultdict(int)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -57,8 +57,10 @@ class Networks:
             if self._users[service_id] or service_id not in self._ids:
                 return
             network = self._ids.pop(service_id)
-            with suppress(RuntimeFailure):
+            try:
                 await self._engine.call(lambda client: client.api.remove_network(network))
+            except RuntimeFailure:
+                self.left_one = True
 
     async def _create(self, service_id: str) -> str:
         for subnet in await asyncio.to_thread(_free_subnets):

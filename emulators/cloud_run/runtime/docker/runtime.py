@@ -100,6 +100,7 @@ class DockerRuntime:
         except BaseException:
             await container.destroy()
             raise
+        self._tidy()
         return container
 
     def describe(self) -> dict[str, Any]:
@@ -152,6 +153,12 @@ class DockerRuntime:
     def _look(self) -> None:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._compare())
+
+    def _tidy(self) -> None:
+        """Remove the network that outlived its engine's absence, now that the engine has started something again."""
+        if self._networks.left_one and (self._looking is None or self._looking.done()):
+            self._networks.left_one = False
+            self._look()
 
     async def _compare(self) -> None:
         """Learn what events have not told, and remove what nobody here knows."""

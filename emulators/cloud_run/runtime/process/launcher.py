@@ -39,13 +39,19 @@ def main() -> int:
     for number in ignored:
         # Whoever stops the instance signals the command; the launcher stays to reap.
         signal.signal(number, signal.SIG_IGN)
+    # A signal that comes before the command is ready for it stays pending, where an ignored one would be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ignored)
     child = os.fork()
     if child == 0:
         # Python itself ignores SIGPIPE; a command must not inherit that.
         for number in (*ignored, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)
         run(plan)
-    os.write(1, json.dumps({"pid": child}).encode() + b"\n")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ignored)
+    # An emulator that was killed meanwhile hears nothing; its successor finds this process by its record.
+    with suppress(BrokenPipeError):
+        os.write(1, json.dumps({"pid": child}).encode() + b"\n")
     os.close(1)
     code = wait_for(child)
     bury_the_rest(child)

@@ -1,0 +1,1 @@
+"""What would Google bill for what the instances really did?"""
