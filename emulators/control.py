@@ -9,7 +9,7 @@ DELETE /emulator/v1/faults, /faults/{name}
 """
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -23,6 +23,8 @@ from emulators.faults.rule import BadRule, parse_rule
 
 _CLOCK = "/emulator/v1/clock"
 _FAULTS = "/emulator/v1/faults"
+# Times end with the year 9999; what is reckoned from the clock's needs room before that.
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class ControlRoutes:
@@ -42,7 +44,7 @@ class ControlRoutes:
             Route(_FAULTS, self.faults, methods=["GET"]),
             Route(_FAULTS, self.set_faults, methods=["POST"]),
             Route(_FAULTS, self.clear, methods=["DELETE"]),
-            Route(f"{_FAULTS}/{{name}}", self.remove, methods=["DELETE"]),
+            Route(f"{_FAULTS}/{{name:path}}", self.remove, methods=["DELETE"]),
         ]
 
     async def time(self, _: Request) -> Response:
@@ -53,8 +55,10 @@ class ControlRoutes:
         """Move the clock on; answers when every timer on the way has been called."""
         document = await _document(request)
         seconds = document.get("seconds") if isinstance(document, dict) else None
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
-            raise ApiError(Code.INVALID_ARGUMENT, 'Send {"seconds": N} with N of 0 or more.', "seconds")
+        most = (_LATEST - self._clock.now()).total_seconds()
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= most:
+            message = f'Send {{"seconds": N}} with N from 0 to {most:.0f}, which is the year {_LATEST.year}.'
+            raise ApiError(Code.INVALID_ARGUMENT, message, "seconds")
         await self._clock.advance(timedelta(seconds=seconds))
         return self._time()
 
@@ -106,5 +110,5 @@ class ControlRoutes:
 async def _document(request: Request) -> Any:
     try:
         return json.loads(await request.body())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApiError(Code.INVALID_ARGUMENT, f"The body is not JSON: {error}.") from error

@@ -40,6 +40,7 @@ def checks() -> list[Check]:
         Check("ruff format", (ruff, "format", "--check", ".")),
         Check("modules", (sys.executable, "-m", "tools.modules")),
         Check("requirements", (sys.executable, "-m", "tools.requirements")),
+        Check("conformance", (sys.executable, "-m", "tools.conformance")),
         Check("import-linter", (str(scripts / "lint-imports"),)),
         Check("mypy", (str(scripts / "mypy"),)),
     ]

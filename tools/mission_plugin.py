@@ -18,11 +18,16 @@ _PATH_VARIABLE = "DORMOUSE_TEST_RESULTS"
 _WORST_FIRST = ("failed", "skipped", "passed")
 RUNTIMES = ("process", "docker")
 DEFAULT_RUNTIME = RUNTIMES[0]
+_EMULATOR_ONLY = "emulator_only: needs the emulator's clock, faults or meter; skipped with --real-project"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What workstations run on in the tests that start a whole local cloud."""
-    parser.addoption("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, help=pytest_addoption.__doc__)
+    """What is different from run to run: what workstations run on, and whom the conformance checks ask."""
+    add = parser.addoption
+    whole_clouds = "what workstations run on in the tests that start a whole local cloud"
+    add("--runtime", choices=RUNTIMES, default=DEFAULT_RUNTIME, help=whole_clouds)
+    add("--real-project", metavar="PROJECT", help="run tests/conformance against this project at Google")
+    add("--real-location", metavar="REGION", default="europe-west1", help="where, with --real-project")
 
 
 def results_path() -> Path:
@@ -76,5 +81,6 @@ def merge(path: Path, results: dict[str, dict[str, Any]]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Records in the controller, or in the only process; a worker's reports reach the controller."""
+    config.addinivalue_line("markers", _EMULATOR_ONLY)
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config.getoption("runtime")), "dormouse-results")

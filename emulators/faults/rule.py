@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from math import isfinite
 from random import Random
 from typing import Any
 
@@ -101,7 +102,7 @@ def parse_rule(document: object) -> Rule:
     given = {key: value for key, value in document.items() if key in _WRITABLE}
     try:
         return Rule(**_converted(given))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise BadRule(f"fault '{document['name']}': {error}") from error
 
 
@@ -111,21 +112,43 @@ def _converted(given: dict[str, Any]) -> dict[str, Any]:
         "when": When,
         "code": lambda name: Code[name],
         "seconds": _not_negative,
-        "calls": lambda numbers: tuple(int(number) for number in numbers),
-        "times": lambda number: None if number is None else int(number),
+        "calls": _calls,
+        "times": lambda number: None if number is None else _whole("times", number, 0),
         "probability": _share,
-        "seed": int,
+        "seed": lambda number: _whole("seed", number),
     }
     return {key: readers[key](value) if key in readers else value for key, value in given.items()}
 
 
+def _calls(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"calls must be a list of numbers, but is {value!r}")
+    return tuple(_whole("calls", number, 1) for number in value)
+
+
+def _whole(key: str, value: Any, least: int | None = None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{key} must be whole, but is {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{key} must be {least} or more, but is {value}")
+    return value
+
+
 def _not_negative(value: Any) -> float:
-    if (number := float(value)) < 0:
+    number = _number("seconds", value)
+    if number < 0:
         raise ValueError(f"seconds must not be negative, but is {number:g}")
     return number
 
 
 def _share(value: Any) -> float:
-    if not 0 <= (number := float(value)) <= 1:
+    number = _number("probability", value)
+    if not 0 <= number <= 1:
         raise ValueError(f"probability must be from 0 to 1, but is {number:g}")
     return number
+
+
+def _number(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{key} must be a number, but is {value!r}")
+    return float(value)

@@ -16,7 +16,11 @@ _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g")
 
 
 def firestore_component(
-    options: Options, addresses: Addresses, imported: Path | None, say: Callable[[str], None]
+    options: Options,
+    addresses: Addresses,
+    imported: Path | None,
+    say: Callable[[str], None],
+    rules: Path | None = ROOT / "firestore.rules",
 ) -> Component:
     """Firestore on its port, with the rules and what the last run kept; raises StackError, saying what to install."""
     try:
@@ -25,8 +29,7 @@ def firestore_component(
     except (NoFirestore, NoJava) as failure:
         raise StackError(str(failure)) from failure
     arguments = [f"--host={LOOPBACK}", f"--port={addresses.ports['firestore']}"]
-    rules = ROOT / "firestore.rules"
-    if rules.exists():
+    if rules is not None and rules.exists():
         arguments.append(f"--rules={rules}")
     if imported is not None:
         arguments.append(f"--import-data={imported}")

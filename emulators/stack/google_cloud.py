@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emulators.stack.auth import node_environment, write_configuration
 from emulators.stack.component import Component
-from emulators.stack.options import ACCOUNTS, PROJECT, REGION, Addresses, Options, account
+from emulators.stack.options import ACCOUNTS, PROJECT, Addresses, Options, account
 from emulators.stack.runtime import Runtime
 from tools.venv import ROOT
 
@@ -25,11 +25,11 @@ def auth(options: Options, addresses: Addresses, firebase: Path) -> Component:
     """firebase-tools' Auth emulator."""
     directory = options.state / "auth"
     configuration = write_configuration(directory, dict(addresses.ports))
-    start = ("emulators:start", "--only", "auth", "--project", PROJECT, "--config", str(configuration))
+    only = ("--only", "auth", "--project", options.project, "--config", str(configuration))
     return Component(
         name="auth",
         address=addresses.url("auth"),
-        command=(str(firebase), *start),
+        command=(str(firebase), "emulators:start", *only),
         ready=addresses.url("auth"),
         environment=node_environment(),
         directory=directory,
@@ -41,22 +41,22 @@ def auth(options: Options, addresses: Addresses, firebase: Path) -> Component:
 
 def identity(options: Options, addresses: Addresses) -> Component:
     """The metadata servers, signBlob and the published keys."""
-    arguments = ["--region", REGION]
+    arguments = ["--region", options.region]
     for name in ACCOUNTS:
         arguments += ["--account", f"{account(name)}={addresses.ports[f'metadata_{name}']}"]
-    return _emulator("identity", options, addresses, arguments)
+    return emulator("identity", options, addresses, arguments)
 
 
 def cloud_storage(options: Options, addresses: Addresses) -> Component:
     """Buckets on disk; signed URLs verified against identity's keys."""
     arguments = ["--keys-base", addresses.url("identity"), "--bucket", BACKUP_BUCKET]
     arguments += ["--signed-port", str(addresses.ports["cloud_storage_signed"])]
-    return _emulator("cloud_storage", options, addresses, arguments)
+    return emulator("cloud_storage", options, addresses, arguments)
 
 
 def cloud_run(options: Options, addresses: Addresses, runtime: Runtime) -> Component:
     """Services and their instances."""
-    arguments = ["--location", REGION, "--require-service-account", "--runtime", runtime.name]
+    arguments = ["--location", options.region, "--require-service-account", "--runtime", runtime.name]
     for image, command in runtime.commands.items():
         arguments += ["--image", f"{image}={command}"]
     for address in doors(options, addresses):
@@ -68,7 +68,7 @@ def cloud_run(options: Options, addresses: Addresses, runtime: Runtime) -> Compo
         arguments += ["--invoker", account(name)]
     arguments += ["--metadata", addresses.host("metadata_runtime")]
     # An instance has ten seconds after SIGTERM; the emulator outlasts them.
-    return _emulator("cloud_run", options, addresses, arguments, grace_seconds=15)
+    return emulator("cloud_run", options, addresses, arguments, grace_seconds=15)
 
 
 def doors(options: Options, addresses: Addresses) -> list[str]:
@@ -84,26 +84,25 @@ def doors(options: Options, addresses: Addresses) -> list[str]:
 
 def cloud_scheduler(options: Options, addresses: Addresses) -> Component:
     """The clock of the sweeps, with the cron strings that are deployed."""
-    arguments = ["--jobs", str(ROOT / "terraform" / "scheduler-jobs.json")]
-    arguments += ["--metadata", addresses.host("metadata_scheduler")]
+    arguments = ["--location", options.region, "--jobs", str(ROOT / "terraform" / "scheduler-jobs.json")]
+    arguments += ["--metadata", addresses.host("metadata_scheduler"), "--account", account("scheduler")]
     arguments += ["--minute", f"{options.minute_seconds:g}"]
     for name in ("sweep", "cleanup"):
         arguments += ["--target", f"{name}={addresses.url(name)}"]
-    return _emulator("cloud_scheduler", options, addresses, arguments, keeps_state=False)
+    return emulator("cloud_scheduler", options, addresses, arguments)
 
 
-def _emulator(
+def emulator(
     name: str,
     options: Options,
     addresses: Addresses,
     arguments: list[str],
     *,
     grace_seconds: float = 5,
-    keeps_state: bool = True,
 ) -> Component:
+    """One of ours, as `python -m emulators.NAME`."""
     command = [sys.executable, "-m", f"emulators.{name}", "--port", str(addresses.ports[name])]
-    if keeps_state:
-        command += ["--state", str(options.state / name), "--project", PROJECT]
+    command += ["--state", str(options.state / name), "--project", options.project]
     return Component(
         name=name,
         address=addresses.url(name),

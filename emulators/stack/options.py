@@ -22,9 +22,12 @@ class Options:
     and what they need. `runtime` is what workstations run on: "docker", "process", or "auto" for Docker where an
     engine answers. `detours` are ports at which one of the product's processes finds others than where they listen,
     by both names: what stands between sees every call. `images` are further ones that services may name, each with the
-    command that stands for it where instances are processes.
+    command that stands for it where instances are processes. `project` and `region` are for emulators without the
+    product, which has the standard ones.
     """
 
+    project: str = PROJECT
+    region: str = REGION
     state: Path = STATE / "stack"
     ports: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)

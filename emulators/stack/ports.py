@@ -38,7 +38,11 @@ class PortTaken(Exception):
 
 
 def choose(
-    names: Iterable[str], forced: Mapping[str, int], say: Callable[[str], None], any_free: bool = False
+    names: Iterable[str],
+    forced: Mapping[str, int],
+    say: Callable[[str], None],
+    any_free: bool = False,
+    defaults: Mapping[str, int] = DEFAULTS,
 ) -> dict[str, int]:
     """A port for each name: the forced one, else its default, else (or with any_free always) a free one.
 
@@ -49,7 +53,7 @@ def choose(
         chosen: dict[str, int] = {}
         # Forced ports first, so that no default takes one of them.
         for name in sorted(names, key=lambda name: name not in forced):
-            listener = _listener_for(name, forced.get(name), say, any_free)
+            listener = _listener_for(name, forced.get(name), None if any_free else defaults[name], say)
             held.append(listener)
             chosen[name] = int(listener.getsockname()[1])
         return chosen
@@ -78,7 +82,9 @@ def holder(port: int) -> str:
     return "a process that this user may not see"
 
 
-def _listener_for(name: str, forced: int | None, say: Callable[[str], None], any_free: bool) -> socket.socket:
+def _listener_for(
+    name: str, forced: int | None, default: int | None, say: Callable[[str], None]
+) -> socket.socket:
     if forced is not None:
         listener = _bind(forced)
         if listener is None:
@@ -87,14 +93,13 @@ def _listener_for(name: str, forced: int | None, say: Callable[[str], None], any
                 f"--port {name}={forced} and a free port is chosen."
             )
         return listener
-    listener = None if any_free else _bind(DEFAULTS[name])
+    listener = None if default is None else _bind(default)
     if listener is None:
         listener = _bind(0)
         if listener is None:
             raise PortTaken(f"The system has no free loopback port for {name}.")
-        if not any_free:
-            taken = DEFAULTS[name]
-            say(f"Port {taken} is taken by {holder(taken)}; {name} gets {listener.getsockname()[1]}.")
+        if default is not None:
+            say(f"Port {default} is taken by {holder(default)}; {name} gets {listener.getsockname()[1]}.")
     return listener
 
 

@@ -16,6 +16,7 @@ ELSEWHERE = {
     "./dev test": "what runs this test",
     "./dev demo": "tests/demo",
     "./dev kill --rounds 2": "tests/proof",
+    "./dev emulators --export cloud.env": "tests/stack/test_emulators_alone.py",
 }
 
 

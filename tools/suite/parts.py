@@ -13,12 +13,13 @@ TESTS = ROOT / "tests"
 GROUPS: Mapping[str, frozenset[str]] = {
     "unit and contract": frozenset(),
     "emulators": frozenset({"emulators"}),
+    "conformance": frozenset({"conformance"}),
     "agent": frozenset({"agent"}),
     "functions": frozenset({"functions"}),
     "tools": frozenset({"tools"}),
     "whole clouds": frozenset({"stack", "journeys", "demo", "docs", "proof"}),
 }
-_BUDGETS = {"emulators": 700, "whole clouds": 1800}
+_BUDGETS = {"emulators": 1200, "conformance": 900, "whole clouds": 1800}
 # Whole clouds on two cores: side by side they would measure each other.
 _ALONE = frozenset({"whole clouds"})
 _ON_DOCKER = ("journeys", "demo")
