@@ -169,7 +169,7 @@ def test_cpu_always(plane: DataPlane) -> None:
     plane.emulator.scale("cpu-always", manual(0))
 
 
-@check("RUN-432", source=f"{ROLLOUTS}; google-cloud.md 5, min instances")
+@check("RUN-432", source=f"{ROLLOUTS}")
 def test_a_new_revision_serves_once_it_is_ready(plane: DataPlane) -> None:
     """The old revision serves until an instance of the new one is ready, so that for a moment both have one."""
     uri = plane.serve("rolls", automatic(1, 1))
@@ -194,7 +194,7 @@ def test_requests_of_the_old_revision_are_finished(plane: DataPlane) -> None:
     assert old.result().status_code == 200
 
 
-@check("RUN-434", source=f"{ROLLOUTS}; google-cloud.md 1.4, status")
+@check("RUN-434", source=f"{ROLLOUTS}")
 def test_a_revision_that_does_not_start_takes_nothing_over(plane: DataPlane) -> None:
     """When the new revision cannot start the operation fails and the old revision goes on serving."""
     uri = plane.serve("steady", automatic(1, 1))

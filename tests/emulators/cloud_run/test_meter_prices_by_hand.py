@@ -35,7 +35,7 @@ SIZES = [
 def test_an_hour_in_flight_and_an_hour_of_idle_minimum_cost_what_the_table_says(
     cpu: int, memory: int, active: float, idle: float
 ) -> None:
-    """The table is google-cloud.md 3.1; the request itself adds $0.0000004."""
+    """The list prices by the hour; the request itself adds $0.0000004."""
     size = allocation(cpu=cpu, memory=memory)
     busy = history(Course(size, requests=[(0, HOUR)]))
     idling = history(Course(size), minimums=[(0, 1)])
@@ -72,7 +72,7 @@ def test_one_cpu_half_a_gib_one_hour_in_flight_to_the_pico_dollar() -> None:
 
 
 def test_a_month_of_idle_minimum_costs_what_the_table_says() -> None:
-    """730 h at 1/512Mi are $9.86 (google-cloud.md 3.1)."""
+    """730 h at 1/512Mi are $9.86."""
     assert (
         round(billed(history(Course(allocation()), minimums=[(0, 1)]), now=730 * HOUR).total / 10**12, 2)
         == 9.86
