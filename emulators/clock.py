@@ -19,6 +19,8 @@ _TURNS = 25
 _FEW = 1000
 # A jump waits no longer than this for a piece of real work.
 _PATIENCE_SECONDS = 10.0
+# What a kill in the middle of a long jump may take back, in real time.
+_KEPT_EVERY_SECONDS = 0.5
 
 
 class Timer:
@@ -105,18 +107,15 @@ class Clock:
     async def advance(self, by: timedelta) -> None:
         """Move on; every timer on the way is called at its own time, and what it wakes is given a chance to act.
 
-        Work that waits for a disk, a socket or a process goes on in real time meanwhile, unless it is `pinned`.
+        Work that waits for a disk, a socket or a process goes on in real time meanwhile, unless it is `pinned`. Where it
+        is cancelled the clock stays where it has come to.
         """
         async with self._moving:
-            target = self.time() + by.total_seconds()
-            await self._settle()
-            while (due := self._next()) is not None and due <= target:
-                self._move_to(due)
-                self._ring()
-                await self._settle()
-            self._move_to(target)
-            self._set_alarm()
-            self._keep()
+            try:
+                await self._move_by(by.total_seconds())
+            finally:
+                self._set_alarm()
+                self._keep()
 
     @contextmanager
     def pinned(self, longest: float = _PATIENCE_SECONDS) -> Iterator[None]:
@@ -147,6 +146,19 @@ class Clock:
             self._held = None
         self._keep()
         self._set_alarm()
+
+    async def _move_by(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        target, kept = self.time() + seconds, loop.time()
+        await self._settle()
+        while (due := self._next()) is not None and due <= target:
+            self._move_to(due)
+            self._ring()
+            await self._settle()
+            if loop.time() - kept >= _KEPT_EVERY_SECONDS:
+                self._keep()
+                kept = loop.time()
+        self._move_to(target)
 
     async def _settle(self) -> None:
         """Let what is awake act, and what is pinned end; under a steady load something always is, so not for ever."""
@@ -199,11 +211,13 @@ class Clock:
     def _keep(self) -> None:
         if self._kept is not None:
             self._kept.parent.mkdir(parents=True, exist_ok=True)
-            self._kept.write_text(json.dumps({"aheadSeconds": max(0.0, self.ahead.total_seconds())}))
+            draft = self._kept.with_suffix(".draft")
+            draft.write_text(json.dumps({"aheadSeconds": max(0.0, self.ahead.total_seconds())}))
+            draft.replace(self._kept)
 
 
 def _read(kept: Path | None) -> float:
-    with suppress(OSError, ValueError, KeyError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         if kept is not None:
             return float(json.loads(kept.read_text())["aheadSeconds"])
     return 0.0

@@ -8,7 +8,9 @@ POST   /emulator/v1/faults                     one rule, or a list of them, put 
 DELETE /emulator/v1/faults, /faults/{name}
 """
 
+import asyncio
 import json
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,8 +25,8 @@ from emulators.faults.rule import BadRule, parse_rule
 
 _CLOCK = "/emulator/v1/clock"
 _FAULTS = "/emulator/v1/faults"
-# Times end with the year 9999; what is reckoned from the clock's needs room before that.
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+# Beyond what anybody tests, and well before times end with the year 9999: a bill goes through every month on the way.
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class ControlRoutes:
@@ -52,14 +54,14 @@ class ControlRoutes:
         return self._time()
 
     async def advance(self, request: Request) -> Response:
-        """Move the clock on; answers when every timer on the way has been called."""
+        """Move the clock on; answers when every timer on the way has been called, and stops when nobody waits."""
         document = await _document(request)
         seconds = document.get("seconds") if isinstance(document, dict) else None
         most = (_LATEST - self._clock.now()).total_seconds()
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= most:
             message = f'Send {{"seconds": N}} with N from 0 to {most:.0f}, which is the year {_LATEST.year}.'
             raise ApiError(Code.INVALID_ARGUMENT, message, "seconds")
-        await self._clock.advance(timedelta(seconds=seconds))
+        await _while_asked(request, self._clock.advance(timedelta(seconds=seconds)))
         return self._time()
 
     async def hold(self, _: Request) -> Response:
@@ -105,6 +107,19 @@ class ControlRoutes:
 
     def _faults(self) -> Response:
         return JSONResponse({"faults": [rule.describe() for rule in self._gate.rules()]})
+
+
+async def _while_asked(request: Request, work: Coroutine[None, None, None]) -> None:
+    """Do the work, or as much of it as is done when the client goes away."""
+    working = asyncio.create_task(work)
+    leaving = asyncio.ensure_future(request.receive())
+    await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    leaving.cancel()
+    if not working.done():
+        working.cancel()
+    await asyncio.wait({working})
+    if not working.cancelled():
+        working.result()
 
 
 async def _document(request: Request) -> Any:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_TERM = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?")
+_TERM = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
 _MINUTE = timedelta(minutes=1)
 _HORIZON = timedelta(days=366 * 9)
 """Where a 29th of February is not found, around 2100, there is none."""
@@ -44,7 +44,7 @@ class _Field:
         # A step from a single value runs to the field's end.
         open_end = star or (step and not high)
         end = self.last if open_end else self._value(high or low)
-        if end < start or step == "0":
+        if end < start or (step and int(step) == 0):
             raise ValueError(f"{self.name}: {text!r} goes nowhere")
         return range(start, end + 1, int(step or 1))
 

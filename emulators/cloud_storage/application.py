@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Response]]
 Table = list[tuple[str, tuple[str, ...], str, Handler]]
-_JSON_ROOTS = (b"/storage/v1/", b"/upload/storage/v1/", b"/download/storage/v1/", b"/batch")
+_JSON_ROOTS = (b"/storage/v1/", b"/upload/storage/v1/", b"/download/storage/v1/", b"/batch/")
+_BATCH = b"/batch"
 _CONTROL = "/emulator/v1/"
 
 
@@ -61,7 +62,7 @@ class Router:
     async def answer(self, request: Request) -> Response:
         """The answer, a refusal included; raises Dropped when there is to be none."""
         raw_path: bytes = request.scope["raw_path"]
-        refusal = json_response if raw_path.startswith(_JSON_ROOTS) else xml_response
+        refusal = json_response if _is_json(raw_path) else xml_response
         try:
             return await self._answer(request, raw_path)
         except StorageError as error:
@@ -79,7 +80,7 @@ class Router:
         if raw_path == b"/":
             return PlainTextResponse("Ok")
         refuse_unsupported(request)
-        if raw_path.startswith(_JSON_ROOTS):
+        if _is_json(raw_path):
             if self._signed_only:
                 raise StorageError(Reason.DENIED, "Only signed URLs are served here.")
             return await self._answer_json(request, split_path(raw_path))
@@ -129,6 +130,10 @@ def _methods(store: Store, project: str) -> Table:
 
 def _table(*rows: tuple[str, str, str, Handler]) -> Table:
     return [(verb, tuple(path.split("/")), method, handler) for verb, path, method, handler in rows]
+
+
+def _is_json(raw_path: bytes) -> bool:
+    return raw_path == _BATCH or raw_path.startswith(_JSON_ROOTS)
 
 
 def _find(table: Table, verb: str, segments: list[str]) -> tuple[str, Handler, list[str]] | None:

@@ -16,6 +16,7 @@ from emulators.cloud_storage.records import Content
 from emulators.cloud_storage.sessions import Session
 
 _SESSION = "upload.json"
+_LONGEST_ID = 128
 
 
 class PartFiles:
@@ -73,7 +74,7 @@ class PartFiles:
 
     def _upload(self, upload_id: str) -> Path:
         # An id is ours or unknown: nothing that a client makes up becomes a path.
-        if not (upload_id.isascii() and upload_id.isalnum()):
+        if not (upload_id.isascii() and upload_id.isalnum() and len(upload_id) <= _LONGEST_ID):
             raise _no_upload()
         return self._directory / upload_id
 

@@ -75,6 +75,8 @@ class XmlMultipart:
     async def _complete(self, request: Request, upload_id: str) -> Response:
         parts = _chosen(self._files.parts(upload_id), await body(request))
         announced = self._files.announced(upload_id)
+        if announced.limits is not None:
+            announced.limits.check(sum(part.size for part in parts))
         writer = self._store.writer()
         try:
             async for data in self._bytes(upload_id, parts):

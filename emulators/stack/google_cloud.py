@@ -51,6 +51,9 @@ def cloud_storage(options: Options, addresses: Addresses) -> Component:
     """Buckets on disk; signed URLs verified against identity's keys."""
     arguments = ["--keys-base", addresses.url("identity"), "--bucket", BACKUP_BUCKET]
     arguments += ["--signed-port", str(addresses.ports["cloud_storage_signed"])]
+    # Code in a workstation can sign as its own account, which has no rights.
+    for name in INVOKERS:
+        arguments += ["--signer", account(name)]
     return emulator("cloud_storage", options, addresses, arguments)
 
 

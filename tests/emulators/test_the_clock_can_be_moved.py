@@ -193,3 +193,25 @@ def test_a_restarted_emulator_is_as_far_ahead_as_before(tmp_path: Path):
 
     run(move())
     assert run(look()) == pytest.approx(HOUR, abs=timedelta(seconds=5))
+
+
+def test_a_move_that_is_given_up_stays_where_it_has_come_to(tmp_path: Path):
+    async def story() -> timedelta:
+        clock = Clock(tmp_path / "clock.json")
+
+        async def every_hour() -> None:
+            while True:
+                await clock.sleep(3600)
+
+        ticking = asyncio.create_task(every_hour())
+        moving = asyncio.create_task(clock.advance(timedelta(days=365 * 50)))
+        while clock.ahead < timedelta(days=1):  # noqa: ASYNC110 - turn by turn, as the move itself
+            await asyncio.sleep(0)
+        moving.cancel()
+        await asyncio.wait({moving})
+        ticking.cancel()
+        kept = Clock(tmp_path / "clock.json").ahead
+        assert abs(kept - clock.ahead) < timedelta(seconds=5)
+        return kept
+
+    assert timedelta(days=1) <= run(story()) < timedelta(days=365 * 50)

@@ -3,14 +3,19 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from google.cloud import storage
 
 from emulators.cloud_run.runtime.docker.engine import why_unusable
 from emulators.stack.demo_workstation import Client
+from emulators.stack.google_cloud import BACKUP_BUCKET
 from emulators.stack.probe import answers
+from tests.emulators.cloud_storage.conftest import RUNTIME, SignBlob
 from tests.stack.processes import CommandLine, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.firestore]
@@ -75,6 +80,22 @@ def test_the_scheduler_sweeps_with_the_deployed_jobs_and_is_let_in(cloud: Comman
         return job.get("status")
 
     until(lambda: last_sweep() == {}, "a sweep that succeeded")
+
+
+def test_what_code_in_a_workstation_can_sign_opens_nothing(cloud: CommandLine) -> None:
+    """It has the runtime account's metadata server, and with it signatures of that account."""
+    endpoints = content(cloud)["endpoints"]
+    ours = SignBlob(endpoints["identity"], endpoints["metadata"], RUNTIME)
+    bucket = storage.Client(project="demo-dormouse", credentials=ours).bucket(BACKUP_BUCKET)
+    url = bucket.blob("anybody's").generate_signed_url(
+        version="v4",
+        method="PUT",
+        expiration=timedelta(minutes=5),
+        credentials=ours,
+        api_access_endpoint=endpoints["cloud_storage"],
+    )
+
+    assert httpx2.put(url, content=b"mine", trust_env=False).status_code == 403
 
 
 def test_settings_from_the_command_line_reach_the_functions(cloud: CommandLine) -> None:

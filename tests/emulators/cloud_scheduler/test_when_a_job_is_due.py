@@ -105,6 +105,8 @@ def test_the_next_time_fits_and_none_before_it_does(
         "0 0 * * 1#2",
         "5-1 * * * *",
         "*/0 * * * *",
+        "*/00 * * * *",
+        "\N{ARABIC-INDIC DIGIT THREE} * * * *",
         "@daily",
         "",
     ],

@@ -109,7 +109,15 @@ def test_what_does_not_fit_is_refused(bucket: Any, endpoint: str) -> None:
 def test_an_upload_is_for_its_object(bucket: Any, endpoint: str) -> None:
     upload = start(endpoint, bucket, "mine")
     assert send(upload.replace("/mine?", "/other?"), 1, b"x").status_code == 404
-    assert send(f"{endpoint}/{bucket.name}/mine?uploadId=../../contents", 1, b"x").status_code == 404
+    for unknown in ("../../contents", "a" * 300):
+        assert send(f"{endpoint}/{bucket.name}/mine?uploadId={unknown}", 1, b"x").status_code == 404
+
+
+def test_its_announced_length_holds_at_its_end(bucket: Any, endpoint: str) -> None:
+    upload = start(endpoint, bucket, "long", **{"x-goog-content-length-range": "0,3"})
+    etag = send(upload, 1, b"too long").headers["etag"]
+    assert complete(upload, (1, etag)).status_code == 400
+    assert bucket.get_blob("long", retry=None) is None
 
 
 def test_its_conditions_hold_at_its_end(bucket: Any, endpoint: str) -> None:
