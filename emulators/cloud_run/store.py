@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from emulators import durable
 from emulators.clock import Clock
 
 Json = dict[str, Any]
@@ -83,15 +83,6 @@ def _replace(path: Path, text: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if text is None:
         path.unlink(missing_ok=True)
+        durable.sync_directory(path.parent)
     else:
-        draft = path.with_suffix(".draft")
-        with draft.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        durable.replace(path, text.encode())

@@ -5,7 +5,6 @@ Writing blocks the event loop until the disk has it: so no request sees what a c
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from typing import Any
 
 from google.cloud.scheduler_v1.types import Job
 from google.protobuf import json_format
+
+from emulators import durable
 
 _DRAFT = ".draft"
 
@@ -71,32 +72,18 @@ class Store:
         """Write a record; it is on disk when this returns."""
         if self._directory is None:
             return
-        path = self._path(record.job.name)
-        draft = path.with_suffix(_DRAFT)
-        with draft.open("w") as file:
-            json.dump(_document(record), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        self._sync()
+        data = json.dumps(_document(record), indent=1).encode()
+        durable.replace(self._path(record.job.name), data, _DRAFT)
 
     def remove(self, name: str) -> None:
         """Forget a job; it is gone from disk when this returns."""
         if self._directory is not None:
             self._path(name).unlink()
-            self._sync()
+            durable.sync_directory(self._directory)
 
     def _path(self, name: str) -> Path:
         assert self._directory is not None, "only what is kept has a path"
         return self._directory / f"{sha256(name.encode()).hexdigest()}.json"
-
-    def _sync(self) -> None:
-        assert self._directory is not None, "only what is kept is flushed"
-        descriptor = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _document(record: Record) -> dict[str, Any]:

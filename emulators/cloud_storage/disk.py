@@ -6,7 +6,6 @@ names that a client chose.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from hashlib import sha256
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from emulators import durable
 from emulators.cloud_storage.records import Content, ObjectRecord
 
 _GONE = ".gone"
@@ -33,17 +33,17 @@ class Disk:
         path = self._bucket(name)
         (path / "objects").mkdir(parents=True, exist_ok=True)
         replace_durably(path / "bucket.json", values)
-        _sync_directory(self._buckets)
+        durable.sync_directory(self._buckets)
 
     def remove_bucket(self, name: str) -> None:
         """Forget a bucket with the records in it, all at once."""
         gone = self._bucket(name).rename(self._buckets / f"{uuid4().hex}{_GONE}")
-        _sync_directory(self._buckets)
+        durable.sync_directory(self._buckets)
         shutil.rmtree(gone)
 
     def write_object(self, record: ObjectRecord) -> None:
         """Make the record of a version durable, and the entry of its content."""
-        _sync_directory(self.contents)
+        durable.sync_directory(self.contents)
         replace_durably(self._object(record), record.as_stored())
 
     def replace_object(self, record: ObjectRecord, kept: ObjectRecord | None) -> None:
@@ -63,7 +63,7 @@ class Disk:
         """Forget a version."""
         path = self._object(record)
         path.unlink()
-        _sync_directory(path.parent)
+        durable.sync_directory(path.parent)
 
     def remove_content(self, content: Content) -> None:
         """Free the bytes; who reads them now can read on."""
@@ -123,18 +123,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 def replace_durably(path: Path, values: dict[str, Any]) -> None:
     """Write a record whole or not at all, and durably."""
-    partial = path.with_suffix(f".{uuid4().hex}.partial")
-    with partial.open("xb") as file:
-        file.write(json.dumps(values).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.replace(path, json.dumps(values).encode(), f".{uuid4().hex}.partial")

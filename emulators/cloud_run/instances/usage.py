@@ -50,32 +50,5 @@ class Usage(Protocol):
         """So many instances of the service are kept, and billed, even when they are idle."""
 
 
-class NoUsage:
+class NoUsage(Usage):
     """Nobody is told."""
-
-    def instance_started(self, allocation: Allocation) -> None:
-        """Ignore it."""
-
-    def instance_ready(self, instance: str) -> None:
-        """Ignore it."""
-
-    def instance_stopping(self, instance: str) -> None:
-        """Ignore it."""
-
-    def instance_gone(self, instance: str) -> None:
-        """Ignore it."""
-
-    def request_began(self, instance: str) -> None:
-        """Ignore it."""
-
-    def request_ended(self, instance: str) -> None:
-        """Ignore it."""
-
-    def probe_began(self, instance: str) -> None:
-        """Ignore it."""
-
-    def probe_ended(self, instance: str) -> None:
-        """Ignore it."""
-
-    def minimum_set(self, service_id: str, minimum: int) -> None:
-        """Ignore it."""
