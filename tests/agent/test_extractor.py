@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 from agent.workspace.extract import Extractor, Limits
-from agent.workspace.failures import ArchiveRefusedError, DoesNotFitError
+from agent.backup.failures import ArchiveRefusedError, DoesNotFitError
 
 SEED = 20_260
 ARCHIVES = 4_000

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import AgentError
 from agent.fields import Fields
-from agent.workspace.failures import WorkspaceError
+from agent.backup.failures import WorkspaceError
 from agent.workspace.grants import Backup, Grant
 
 if TYPE_CHECKING:

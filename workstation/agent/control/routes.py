@@ -18,7 +18,7 @@ from agent.control.identity import ControlPlane
 from agent.control.instance import Instance, encode_report, encode_touch
 from agent.errors import AgentError
 from agent.fields import read_fields
-from agent.workspace.failures import WorkspaceError
+from agent.backup.failures import WorkspaceError
 from agent.workspace.grants import Backup
 
 NDJSON = "application/x-ndjson"

@@ -20,7 +20,7 @@ from agent.files.beneath import LinkRefusedError, PathRefusedError
 from agent.files.store import OpenFile, Upload, look, remove
 from agent.relay.http import in_flight
 from agent.threads import in_thread
-from agent.workspace.failures import FULL, mebibytes
+from agent.backup.failures import FULL, mebibytes
 
 PREFIX = b"/-/files/"
 PIECE = 256 * 1024

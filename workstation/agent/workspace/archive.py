@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.files.beneath import PathRefusedError, components, directory, open_file
-from agent.workspace.walk import Entry, Walk
+from agent.backup.walk import Entry, Walk
 
 PIECE = 256 * 1024
 ATTEMPTS = 3

@@ -14,9 +14,9 @@ import sys
 from dataclasses import dataclass
 
 from agent.files.beneath import PathRefusedError, directory, open_file
-from agent.workspace.failures import ArchiveRefusedError, DoesNotFitError
+from agent.backup.failures import ArchiveRefusedError, DoesNotFitError
 from agent.workspace.members import BLOCK, Member, Reader, read_exactly, read_members
-from agent.workspace.walk import DEEPEST, LONGEST_PATH
+from agent.backup.walk import DEEPEST, LONGEST_PATH
 
 PIECE = 256 * 1024
 

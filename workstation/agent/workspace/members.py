@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.files.beneath import PathRefusedError, components
-from agent.workspace.failures import ArchiveRefusedError
+from agent.backup.failures import ArchiveRefusedError
 
 BLOCK = tarfile.BLOCKSIZE
 LARGEST_EXTENSION = 64 * 1024

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.workspace.walk import Walk
+from agent.backup.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import httpx2
 
-from agent.workspace.failures import GrantRefusedError, StoreUnreachableError, WorkspaceError
+from agent.backup.failures import GrantRefusedError, StoreUnreachableError, WorkspaceError
 from agent.workspace.grants import Grant
 
 TIMEOUT = httpx2.Timeout(30.0, read=120.0, write=120.0)

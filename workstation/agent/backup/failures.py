@@ -53,3 +53,15 @@ class StoreUnreachableError(WorkspaceError):
 
     reason = "STORE_UNREACHABLE"
     temporary = True
+
+
+class NoObjectError(WorkspaceError):
+    """The store has no object of that name."""
+
+    reason = "BACKUP_MISSING"
+
+
+class NameTakenError(WorkspaceError):
+    """Another content lies under that name already; nothing was overwritten."""
+
+    reason = "NAME_TAKEN"
