@@ -23,6 +23,7 @@ _ROOTS = (
     "emulators",
     "workstation",
     "tools",
+    "suite",
     "demo",
     "proof",
     "tests",

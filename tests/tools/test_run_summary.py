@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tools.suite import running
-from tools.suite.parts import Part, directories
-from tools.suite.running import Done, run
-from tools.suite.summary import summary
+from suite import running
+from suite.parts import Part, directories
+from suite.running import Done, run
+from suite.summary import summary
 from tools.venv import ROOT
 
 RESULTS = {

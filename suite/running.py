@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from suite.parts import Part, in_ci
 from tools.mission_plugin import merge
-from tools.suite.parts import Part, in_ci
 from tools.venv import ROOT, STATE
 
 RUN_RESULTS = STATE / "run-results.json"

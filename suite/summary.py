@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.suite.running import Done
+from suite.running import Done
 
 Results = Mapping[str, Mapping[str, Any]]
 

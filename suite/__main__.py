@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from emulators.stack import LocalCloud, Options, StackError
+from suite.parts import Part, everything
+from suite.running import RUN_RESULTS, Done, run, run_alone
+from suite.summary import summary
 from tools.mission_plugin import RESULTS, merge
-from tools.suite.parts import Part, everything
-from tools.suite.running import RUN_RESULTS, Done, run, run_alone
-from tools.suite.summary import summary
 from tools.venv import STATE
 
 
