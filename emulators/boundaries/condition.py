@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 LONGEST = 2048
 """Characters of an expression."""
+_DEEPEST = 50
+"""Parentheses and negations within each other."""
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
@@ -65,6 +67,7 @@ class _Reader:
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens
         self._at = 0
+        self._depth = 0
 
     def peek(self) -> str | None:
         """The next token; None at the end."""
@@ -84,6 +87,14 @@ class _Reader:
         return lambda asked: all(term(asked) for term in terms)
 
     def _term(self) -> Condition:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise BadConditionError(f"it is nested more than {_DEEPEST} deep")
+        term = self._nested_term()
+        self._depth -= 1
+        return term
+
+    def _nested_term(self) -> Condition:
         if self._take("!"):
             negated = self._term()
             return lambda asked: not negated(asked)

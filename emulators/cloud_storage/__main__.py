@@ -13,6 +13,7 @@ from emulators.cloud_storage.application import Router, application
 from emulators.cloud_storage.bearers import Bearers
 from emulators.cloud_storage.calls import Calls
 from emulators.cloud_storage.disk import Disk
+from emulators.cloud_storage.failures import StorageError
 from emulators.cloud_storage.lifecycle_runs import LifecycleRuns
 from emulators.cloud_storage.names import check_bucket_name
 from emulators.cloud_storage.parts import PartFiles
@@ -60,6 +61,13 @@ example:
 """
 
 
+def _bucket_name(text: str) -> str:
+    try:
+        return check_bucket_name(text)
+    except StorageError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m emulators.cloud_storage",
@@ -91,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         "--bucket",
         action="append",
         default=[],
-        type=check_bucket_name,
+        type=_bucket_name,
         metavar="NAME",
         help="a bucket that exists from the start; repeat for more",
     )
@@ -120,7 +128,7 @@ def _applications(options: argparse.Namespace) -> dict[int, ASGIApp]:
         xml = XmlObjects(store, uploads, parts, signers, calls, signed_only=signed_only)
         return Router(store, uploads, calls, xml, options.project, signed_only=signed_only)
 
-    runs = LifecycleRuns(store, clock)
+    runs = LifecycleRuns(store, parts, clock)
     routes = [*ControlRoutes(clock, gate).routes(), *runs.routes()]
     control = Starlette(routes=routes, exception_handlers=EXCEPTION_HANDLERS)
     apps = {options.port: application(router(signed_only=False), control, runs.start)}

@@ -11,11 +11,12 @@ from emulators.cloud_storage.batches import Batches
 from emulators.cloud_storage.calls import Calls
 from emulators.cloud_storage.compose import Compositions
 from emulators.cloud_storage.copies import Copies
+from emulators.cloud_storage.cross_origin import CrossOrigin, is_open
 from emulators.cloud_storage.failures import Reason, StorageError, json_response, xml_response
 from emulators.cloud_storage.json_buckets import JsonBuckets
 from emulators.cloud_storage.json_objects import JsonObjects
 from emulators.cloud_storage.json_uploads import JsonUploads
-from emulators.cloud_storage.names import decode, split_path
+from emulators.cloud_storage.names import CONTROL, check_query, decode, is_json, split_path
 from emulators.cloud_storage.requests import refuse_unsupported
 from emulators.cloud_storage.resumable import Uploads
 from emulators.cloud_storage.store import Store
@@ -27,9 +28,7 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Response]]
 Table = list[tuple[str, tuple[str, ...], str, Handler]]
-_JSON_ROOTS = (b"/storage/v1/", b"/upload/storage/v1/", b"/download/storage/v1/", b"/batch/")
-_BATCH = b"/batch"
-_CONTROL = "/emulator/v1/"
+_OBJECT = "storage/v1/b/*/o/*"
 
 
 class Router:
@@ -48,21 +47,31 @@ class Router:
         self._signed_only = signed_only
         self._calls = calls
         self._xml = xml
+        self._cross_origin = CrossOrigin(store, uploads)
         received = JsonUploads(store, uploads, calls)
         batches = Batches(self)
         self._direct = _table(
             ("POST", "upload/storage/v1/b/*/o", "", received.upload),
             ("PUT", "upload/storage/v1/b/*/o", "", received.resume),
             ("DELETE", "upload/storage/v1/b/*/o", "", received.cancel),
+            ("POST", f"{_OBJECT}/compose", "", Compositions(store, calls).compose),
             ("POST", "batch/storage/v1", "", batches.run),
             ("POST", "batch", "", batches.run),
         )
         self._methods = _methods(store, project)
 
+    async def answer_page(self, request: Request) -> Response:
+        """The same for what any page may ask, with what its browser has to know."""
+        if request.method == "OPTIONS" and "origin" in request.headers:
+            return self._cross_origin.preflight(request)
+        response = await self.answer(request)
+        response.headers.update(self._cross_origin.headers(request))
+        return response
+
     async def answer(self, request: Request) -> Response:
         """The answer, a refusal included; raises Dropped when there is to be none."""
         raw_path: bytes = request.scope["raw_path"]
-        refusal = json_response if _is_json(raw_path) else xml_response
+        refusal = json_response if is_json(raw_path) else xml_response
         try:
             return await self._answer(request, raw_path)
         except StorageError as error:
@@ -79,8 +88,9 @@ class Router:
     async def _answer(self, request: Request, raw_path: bytes) -> Response:
         if raw_path == b"/":
             return PlainTextResponse("Ok")
+        check_query(request.scope["query_string"])
         refuse_unsupported(request)
-        if _is_json(raw_path):
+        if is_json(raw_path):
             if self._signed_only:
                 raise StorageError(Reason.DENIED, "Only signed URLs are served here.")
             return await self._answer_json(request, split_path(raw_path))
@@ -106,7 +116,6 @@ class Router:
 def _methods(store: Store, project: str) -> Table:
     """The methods of the JSON API, by verb and path, each under the name of its discovery document."""
     objects, buckets, copies = JsonObjects(store), JsonBuckets(store, project), Copies(store)
-    compositions, one = Compositions(store), "storage/v1/b/*/o/*"
     return _table(
         ("GET", "storage/v1/b", "storage.buckets.list", buckets.list),
         ("POST", "storage/v1/b", "storage.buckets.insert", buckets.create),
@@ -115,25 +124,20 @@ def _methods(store: Store, project: str) -> Table:
         ("PUT", "storage/v1/b/*", "storage.buckets.update", buckets.update),
         ("DELETE", "storage/v1/b/*", "storage.buckets.delete", buckets.delete),
         ("GET", "storage/v1/b/*/o", "storage.objects.list", objects.list),
-        ("GET", one, "storage.objects.get", objects.get),
-        ("PATCH", one, "storage.objects.patch", objects.patch),
-        ("PUT", one, "storage.objects.update", objects.update),
-        ("DELETE", one, "storage.objects.delete", objects.delete),
-        ("GET", f"download/{one}", "storage.objects.get", objects.download),
-        ("POST", f"{one}/compose", "storage.objects.compose", compositions.compose),
-        ("POST", f"{one}/restore", "storage.objects.restore", objects.restore),
-        ("POST", f"{one}/rewriteTo/b/*/o/*", "storage.objects.rewrite", copies.rewrite),
-        ("POST", f"{one}/copyTo/b/*/o/*", "storage.objects.copy", copies.copy),
-        ("POST", f"{one}/moveTo/o/*", "storage.objects.move", copies.move),
+        ("GET", _OBJECT, "storage.objects.get", objects.get),
+        ("PATCH", _OBJECT, "storage.objects.patch", objects.patch),
+        ("PUT", _OBJECT, "storage.objects.update", objects.update),
+        ("DELETE", _OBJECT, "storage.objects.delete", objects.delete),
+        ("GET", f"download/{_OBJECT}", "storage.objects.get", objects.download),
+        ("POST", f"{_OBJECT}/restore", "storage.objects.restore", objects.restore),
+        ("POST", f"{_OBJECT}/rewriteTo/b/*/o/*", "storage.objects.rewrite", copies.rewrite),
+        ("POST", f"{_OBJECT}/copyTo/b/*/o/*", "storage.objects.copy", copies.copy),
+        ("POST", f"{_OBJECT}/moveTo/o/*", "storage.objects.move", copies.move),
     )
 
 
 def _table(*rows: tuple[str, str, str, Handler]) -> Table:
     return [(verb, tuple(path.split("/")), method, handler) for verb, path, method, handler in rows]
-
-
-def _is_json(raw_path: bytes) -> bool:
-    return raw_path == _BATCH or raw_path.startswith(_JSON_ROOTS)
 
 
 def _find(table: Table, verb: str, segments: list[str]) -> tuple[str, Handler, list[str]] | None:
@@ -160,21 +164,34 @@ def application(
 ) -> ASGIApp:
     """What is served on a port; `control` answers for the clock and the faults, `start` is called at first."""
 
+    async def owners(scope: Scope, receive: Receive, send: Send) -> None:
+        if control is not None and scope["raw_path"].startswith(CONTROL):
+            await control(scope, receive, send)
+        else:
+            await _respond(router.answer, scope, receive, send)
+
+    guarded = HostCheck(owners)
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send, start)
-            return
-        if control is not None and scope["path"].startswith(_CONTROL):
-            await control(scope, receive, send)
-            return
-        request = Request(scope, receive)
-        try:
-            response = await router.answer(request)
-        except Dropped:
-            response = cut(request)
-        await response(scope, receive, send)
+        elif scope["type"] == "http" and is_open(scope):
+            await _respond(router.answer_page, scope, receive, send)
+        else:
+            await guarded(scope, receive, send)
 
-    return HostCheck(app)
+    return app
+
+
+async def _respond(
+    answer: Callable[[Request], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
+) -> None:
+    request = Request(scope, receive)
+    try:
+        response = await answer(request)
+    except Dropped:
+        response = cut(request)
+    await response(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send, start: Callable[[], None] | None) -> None:

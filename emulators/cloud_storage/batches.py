@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message as Event
@@ -61,7 +61,7 @@ class Batches:
 
     async def _answer(self, outer: Request, call: _Call) -> Response:
         target = urlsplit(call.target)
-        if not target.path.startswith(_JSON_ROOT) or "alt=media" in target.query.split("&"):
+        if not target.path.startswith(_JSON_ROOT) or QueryParams(target.query).get("alt") == "media":
             message = "A batch takes calls of the JSON API, but no uploads and no downloads."
             return json_response(StorageError(Reason.INVALID, message))
         return await self._answers.answer(_inner(outer, call, target.path, target.query))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from emulators.cloud_storage.buckets import DEFAULT_LOCATION
+from emulators.cloud_storage.cross_origin import check_cors
 from emulators.cloud_storage.failures import Reason, StorageError
 from emulators.cloud_storage.lifecycle import parse_rules
 from emulators.cloud_storage.records import check_storage_class
@@ -106,6 +107,7 @@ def _checked(resource: dict[str, Any]) -> dict[str, Any]:
     }
     if "location" in attributes:
         attributes["location"] = _location(attributes)
+    check_cors(attributes.get("cors", []))
     _check_labels(section(attributes, "labels"))
     check_storage_class(attributes.get("storageClass", "STANDARD"))
     if not isinstance(section(attributes, "versioning").get("enabled", False), bool):

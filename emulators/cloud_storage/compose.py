@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulators.cloud_storage.calls import Calls
 from emulators.cloud_storage.failures import Reason, StorageError
 from emulators.cloud_storage.names import check_object_name
 from emulators.cloud_storage.partial import described
@@ -23,17 +24,35 @@ _PIECE = 1 << 20
 class Compositions:
     """The endpoint that composes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, calls: Calls) -> None:
         self._store = store
+        self._calls = calls
 
     async def compose(self, request: Request, bucket: str, name: str) -> Response:
-        """Concatenate objects of the bucket; the result has a crc32c and no md5."""
+        """Concatenate objects of the bucket, if the request's token reaches all of them."""
         check_object_name(name)
         resource = read_resource(await body(request))
+        entries = _entries(resource)
+        sources = [check_object_name(entry.get("name")) for entry in entries]
+
+        async def make() -> Response:
+            return await self._compose(request, bucket, name, resource, entries)
+
+        return await self._calls.compose(request, bucket, name, sources, make)
+
+    async def _compose(
+        self,
+        request: Request,
+        bucket: str,
+        name: str,
+        resource: dict[str, Any],
+        entries: list[dict[str, Any]],
+    ) -> Response:
+        """The result has a crc32c and no md5."""
         if resource.get("deleteSourceObjects"):
             raise StorageError(Reason.UNSUPPORTED, "This emulator does not support deleteSourceObjects.")
         conditions = json_preconditions(request.query_params, {})
-        sources = self._sources(bucket, resource)
+        sources = [self._source(bucket, entry) for entry in entries]
         attributes = _attributes(resource, sources)
         components = sum(source.components or 1 for source in sources)
         conditions.check(self._store.bucket(bucket).objects.get(name))
@@ -41,21 +60,9 @@ class Compositions:
         record = await self._store.put_object(bucket, name, content, attributes, conditions, components)
         return described(request, object_resource(record, origin(request)))
 
-    def _sources(self, bucket: str, resource: dict[str, Any]) -> list[ObjectRecord]:
-        entries = resource.get("sourceObjects")
-        if not entries:
-            raise StorageError(Reason.REQUIRED, "You must provide at least one source component.")
-        if not isinstance(entries, list) or len(entries) > _MOST_SOURCES:
-            message = f"The number of source components provided exceeds the maximum ({_MOST_SOURCES})."
-            raise StorageError(Reason.INVALID, message)
-        return [self._source(bucket, entry) for entry in entries]
-
-    def _source(self, bucket: str, entry: object) -> ObjectRecord:
-        if not isinstance(entry, dict):
-            raise StorageError(Reason.INVALID, "Each of the sourceObjects must be an object.")
+    def _source(self, bucket: str, entry: dict[str, Any]) -> ObjectRecord:
         generation = number(entry, "generation")
-        name = check_object_name(entry.get("name"))
-        record = self._store.object(bucket, name, None if generation is None else str(generation))
+        record = self._store.object(bucket, entry["name"], None if generation is None else str(generation))
         expected = number(section(entry, "objectPreconditions"), "ifGenerationMatch")
         Preconditions(generation_match=expected).check(record)
         return record
@@ -73,6 +80,19 @@ class Compositions:
             except BaseException:
                 writer.discard()
                 raise
+
+
+def _entries(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sources as the client names them, not yet looked for."""
+    entries = resource.get("sourceObjects")
+    if not entries:
+        raise StorageError(Reason.REQUIRED, "You must provide at least one source component.")
+    if not isinstance(entries, list) or len(entries) > _MOST_SOURCES:
+        message = f"The number of source components provided exceeds the maximum ({_MOST_SOURCES})."
+        raise StorageError(Reason.INVALID, message)
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise StorageError(Reason.INVALID, "Each of the sourceObjects must be an object.")
+    return entries
 
 
 def _attributes(resource: dict[str, Any], sources: list[ObjectRecord]) -> dict[str, Any]:

@@ -17,12 +17,13 @@ from emulators.serving import cut
 
 _PIECE = 1 << 20
 _GZIP = zlib.MAX_WBITS | 16
+_MAGIC = b"\x1f\x8b"
 
 
 def download(store: Store, record: ObjectRecord, request: Request) -> Response:
     """The object's bytes, as the request asks for them."""
     headers = object_headers(record) | content_headers(record)
-    if _must_unpack(record, request):
+    if _must_unpack(record, request) and _is_packed(store.open(record.content)):
         # The length is not known before, and a range of unpacked bytes cannot be found: so all of it.
         del headers["Content-Encoding"]
         headers["Warning"] = '214 UploadServer "Transformation Applied"'
@@ -74,13 +75,23 @@ def _must_unpack(record: ObjectRecord, request: Request) -> bool:
     )
 
 
+def _is_packed(file: BinaryIO) -> bool:
+    """Whether the bytes are gzip's, as the metadata say; otherwise they can only be given as they are."""
+    with file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
 async def _unpacked(file: BinaryIO) -> AsyncIterator[bytes]:
     """The bytes behind gzip; a small file may unpack to much, so each step's output is bounded too."""
     decoder = zlib.decompressobj(_GZIP)
     with file:
-        data = await asyncio.to_thread(file.read, _PIECE)
-        while data and not decoder.eof:
-            unpacked = await asyncio.to_thread(decoder.decompress, data, _PIECE)
-            yield unpacked
-            data = decoder.unconsumed_tail or await asyncio.to_thread(file.read, _PIECE)
+        while data := await asyncio.to_thread(file.read, _PIECE):
+            while data:
+                yield await asyncio.to_thread(decoder.decompress, data, _PIECE)
+                data = decoder.unconsumed_tail
+                if decoder.eof:
+                    # A file of gzip may have several members, one after another.
+                    data, decoder = decoder.unused_data, zlib.decompressobj(_GZIP)
+                    if data and not data.startswith(_MAGIC):
+                        return
         yield decoder.flush()

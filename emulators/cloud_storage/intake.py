@@ -1,8 +1,8 @@
 """How do bytes come in?  Received, measured against what was announced, and committed: or not stored at all."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from starlette.datastructures import Headers
 
@@ -45,6 +45,12 @@ class Announcement:
     hashes: Mapping[str, str] = field(default_factory=dict)
     """Expected checksums: ``crc32c`` and ``md5``, base64."""
     limits: SizeLimits | None = None
+    origin: str | None = None
+    """Whose pages may go on with a resumable upload."""
+
+    def creating_only(self) -> Self:
+        """The same of who may make objects, but replace none."""
+        return replace(self, conditions=replace(self.conditions, creates_only=True))
 
     def check_before(self, store: Store) -> None:
         """Refuse early what would be refused after all bytes were sent."""

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulators.cloud_storage.calls import Calls
+from emulators.cloud_storage.calls import INSERT, Calls
 from emulators.cloud_storage.failures import Reason, StorageError
 from emulators.cloud_storage.intake import (
     Announcement,
@@ -15,7 +15,7 @@ from emulators.cloud_storage.intake import (
     receive,
 )
 from emulators.cloud_storage.multipart import read_parts
-from emulators.cloud_storage.names import check_object_name
+from emulators.cloud_storage.names import check_object_name, is_number
 from emulators.cloud_storage.partial import described
 from emulators.cloud_storage.preconditions import json_preconditions
 from emulators.cloud_storage.ranges import parse_content_range
@@ -24,8 +24,6 @@ from emulators.cloud_storage.requests import body, origin, read_resource
 from emulators.cloud_storage.resources import object_resource
 from emulators.cloud_storage.resumable import Progress, Uploads
 from emulators.cloud_storage.store import Store
-
-_INSERT = "storage.objects.insert"
 
 
 class JsonUploads:
@@ -50,9 +48,9 @@ class JsonUploads:
             return await self._start_resumable(request, bucket)
         raise StorageError(Reason.INVALID, f"Invalid uploadType: {kind!r}.")
 
-    async def resume(self, request: Request, _bucket: str) -> Response:
+    async def resume(self, request: Request, bucket: str) -> Response:
         """Go on with a resumable upload; its address is the right to do so."""
-        upload = self._uploads.find(request.query_params.get("upload_id", ""))
+        upload = self._uploads.find(request.query_params.get("upload_id", ""), bucket)
 
         async def go_on() -> Response:
             hashes = hashes_in_headers(request.headers)
@@ -64,46 +62,44 @@ class JsonUploads:
                 return Response(status_code=308, headers=result.headers)
             return _described(request, result)
 
-        return await self._calls.go_on(_INSERT, upload.bucket, upload.name, go_on)
+        return await self._calls.go_on(INSERT, upload.bucket, upload.name, go_on)
 
-    async def cancel(self, request: Request, _bucket: str) -> Response:
+    async def cancel(self, request: Request, bucket: str) -> Response:
         """Cancel a resumable upload."""
-        await self._uploads.cancel(request.query_params.get("upload_id", ""))
+        await self._uploads.cancel(request.query_params.get("upload_id", ""), bucket)
         raise StorageError(Reason.UPLOAD_CANCELLED, "The upload was cancelled.")
 
     async def _upload_media(self, request: Request, bucket: str) -> Response:
         resource = _with_type({}, request.headers.get("content-type"))
-        announced = _announced(request, bucket, resource)
 
-        async def take() -> Response:
+        async def take(announced: Announcement) -> Response:
             return _described(request, await receive(self._store, announced, request.stream()))
 
-        return await self._calls.make(request, _INSERT, announced.bucket, announced.name, take)
+        return await self._calls.insert(request, _announced(request, bucket, resource), take)
 
     async def _upload_multipart(self, request: Request, bucket: str) -> Response:
         parts = await read_parts(request.headers.get("content-type", ""), request.stream())
-        announced = _announced(request, bucket, _with_type(parts.resource, parts.content_type))
+        resource = _with_type(parts.resource, parts.content_type)
 
-        async def take() -> Response:
+        async def take(announced: Announcement) -> Response:
             return _described(request, await receive(self._store, announced, parts.content))
 
-        return await self._calls.make(request, _INSERT, announced.bucket, announced.name, take)
+        return await self._calls.insert(request, _announced(request, bucket, resource), take)
 
     async def _start_resumable(self, request: Request, bucket: str) -> Response:
         resource = read_resource(await body(request))
         resource = _with_type(resource, request.headers.get("x-upload-content-type"))
-        announced = _announced(request, bucket, resource)
         length = request.headers.get("x-upload-content-length")
-        if length is not None and not (length.isascii() and length.isdecimal()):
+        if length is not None and not is_number(length):
             raise StorageError(Reason.INVALID, f"Invalid X-Upload-Content-Length: {length!r}.")
 
-        async def start() -> Response:
+        async def start(announced: Announcement) -> Response:
             upload_id = await self._uploads.start(announced, None if length is None else int(length))
             path = f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={upload_id}"
             headers = {"Location": origin(request) + path, "X-GUploader-UploadID": upload_id}
             return Response(status_code=200, headers=headers)
 
-        return await self._calls.make(request, _INSERT, announced.bucket, announced.name, start)
+        return await self._calls.insert(request, _announced(request, bucket, resource), start)
 
 
 def _described(request: Request, record: ObjectRecord) -> Response:
@@ -123,6 +119,7 @@ def _announced(request: Request, bucket: str, resource: Mapping[str, Any]) -> An
         attributes=attributes,
         conditions=json_preconditions(query, {}),
         hashes=hashes_in_resource(resource) | hashes_in_headers(request.headers),
+        origin=request.headers.get("origin"),
     )
 
 

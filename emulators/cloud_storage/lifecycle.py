@@ -1,6 +1,6 @@
 """What do a bucket's lifecycle rules say of a version?  Delete it, put it into a cheaper class, or nothing.
 
-Pure: told the version, how many newer ones there are, and the time.
+And of an upload in parts that nobody completes?  Pure: told the version, how many newer ones there are, and the time.
 """
 
 from collections.abc import Callable, Mapping
@@ -88,6 +88,17 @@ class Verdict:
 
     rule: Rule | None
     next_due: datetime | None
+
+
+def aborts(rules: list[Rule], name: str, started: datetime, now: datetime) -> bool:
+    """Whether an upload in parts of this name has been under way for too long."""
+    return any(
+        now >= started + timedelta(days=min(rule.conditions.get("age", 0), _MOST_DAYS))
+        and name.startswith(tuple(rule.conditions.get("matchesPrefix", [""])))
+        and name.endswith(tuple(rule.conditions.get("matchesSuffix", [""])))
+        for rule in rules
+        if rule.action == ABORT_UPLOADS
+    )
 
 
 def judge(rules: list[Rule], seen: Seen, now: datetime) -> Verdict:

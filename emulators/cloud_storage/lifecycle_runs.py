@@ -17,7 +17,8 @@ from starlette.routing import Route
 from emulators.clock import Clock
 from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.failures import StorageError
-from emulators.cloud_storage.lifecycle import DELETE, Rule, Seen, judge, parse_rules
+from emulators.cloud_storage.lifecycle import ABORT_UPLOADS, DELETE, Rule, Seen, aborts, judge, parse_rules
+from emulators.cloud_storage.parts import PartFiles
 from emulators.cloud_storage.preconditions import Preconditions
 from emulators.cloud_storage.records import HOLDS, ObjectRecord
 from emulators.cloud_storage.store import Store
@@ -46,8 +47,9 @@ class _Outlook:
 class LifecycleRuns:
     """The passes over a store."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, parts: PartFiles, clock: Clock) -> None:
         self._store = store
+        self._parts = parts
         self._clock = clock
         self._turn = asyncio.Lock()
         self._outlooks: dict[str, _Outlook] = {}
@@ -62,9 +64,9 @@ class LifecycleRuns:
         return [Route("/emulator/v1/lifecycle:run", self.run_now, methods=["POST"])]
 
     async def run_now(self, _: Request) -> Response:
-        """Make a pass: how many versions it deleted, put into another class, and freed after a soft delete."""
+        """Make a pass: how many versions it deleted, put into another class, and freed; how many uploads it aborted."""
         done = await self.run()
-        return JSONResponse({name: done[name] for name in ("deleted", "storageClassSet", "freed")})
+        return JSONResponse({name: done[name] for name in ("deleted", "storageClassSet", "freed", "aborted")})
 
     async def run(self) -> Counter[str]:
         """Make a pass; passes never overlap."""
@@ -76,6 +78,7 @@ class LifecycleRuns:
                 outlook = self._outlooks.get(bucket.name)
                 if outlook is None or not outlook.is_quiet(bucket, self._store.now()):
                     done += await self._visit(bucket)
+                done["aborted"] += await self._abort_uploads(bucket)
             return done
 
     def _come_round(self) -> None:
@@ -109,6 +112,17 @@ class LifecycleRuns:
         next_due = min((time for time in later if time > now), default=None)
         self._outlooks[bucket.name] = _Outlook(bucket, revision, next_due)
         return done
+
+    async def _abort_uploads(self, bucket: Bucket) -> int:
+        rules = parse_rules(bucket.attributes.get("lifecycle", {}))
+        if not any(rule.action == ABORT_UPLOADS for rule in rules):
+            return 0
+        under_way = await asyncio.to_thread(lambda: list(self._parts.under_way(bucket.name)))
+        now = self._store.now()
+        old = [each for each in under_way if aborts(rules, each.announced.name, each.started, now)]
+        for session in old:
+            await asyncio.to_thread(self._parts.remove, session.id)
+        return len(old)
 
     async def _free(self, bucket: Bucket) -> int:
         try:

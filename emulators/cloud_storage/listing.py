@@ -13,6 +13,7 @@ from re import Pattern
 from emulators.cloud_storage.buckets import Key
 from emulators.cloud_storage.failures import Reason, StorageError
 from emulators.cloud_storage.globs import compile_glob
+from emulators.cloud_storage.names import is_number
 from emulators.cloud_storage.requests import flag
 
 PAGE_LIMIT = 1000
@@ -118,7 +119,7 @@ def parse_list_request(query: Mapping[str, str]) -> ListRequest:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+    if not is_number(text) or int(text) < 1:
         raise StorageError(Reason.INVALID, f"Invalid value for maxResults: {text!r}.")
     return min(int(text), PAGE_LIMIT)
 

@@ -57,8 +57,15 @@ async def read_form(content_type: str, stream: AsyncIterator[bytes]) -> Form:
             raise StorageError(
                 Reason.INVALID, "The form has a field without a name, or too much in its fields."
             )
-        fields[name] = value.decode("utf-8", "replace")
+        fields[name] = _text(value)
     raise StorageError(Reason.INVALID, "The form has no file, which must be its last field.")
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise StorageError(Reason.INVALID, "A field of the form is not UTF-8.") from error
 
 
 class _Source:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +22,7 @@ _LONGEST_ID = 128
 
 
 class PartFiles:
-    """The directory of multipart uploads under way; they stay until they are completed or aborted."""
+    """The directory of multipart uploads under way; each stays until it is completed or aborted, or a rule does so."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -37,7 +39,16 @@ class PartFiles:
         """Raise unless there is such an upload for the object."""
         announced = self.announced(upload_id)
         if (announced.bucket, announced.name) != (bucket, name):
-            raise _no_upload()
+            raise no_upload()
+
+    def under_way(self, bucket: str) -> Iterator[Session]:
+        """The uploads to a bucket that are neither complete nor aborted."""
+        for path in self._directory.glob(f"*/{_SESSION}"):
+            # One may end while this looks.
+            with suppress(FileNotFoundError):
+                session = Session.from_stored(json.loads(path.read_bytes()))
+                if session.announced.bucket == bucket:
+                    yield session
 
     def announced(self, upload_id: str) -> Announcement:
         """What was said at the start; raises when there is no such upload."""
@@ -45,7 +56,7 @@ class PartFiles:
         try:
             return Session.from_stored(json.loads(path.read_bytes())).announced
         except FileNotFoundError as error:
-            raise _no_upload() from error
+            raise no_upload() from error
 
     def writer(self, upload_id: str) -> ContentWriter:
         """A part in the making."""
@@ -75,9 +86,10 @@ class PartFiles:
     def _upload(self, upload_id: str) -> Path:
         # An id is ours or unknown: nothing that a client makes up becomes a path.
         if not (upload_id.isascii() and upload_id.isalnum() and len(upload_id) <= _LONGEST_ID):
-            raise _no_upload()
+            raise no_upload()
         return self._directory / upload_id
 
 
-def _no_upload() -> StorageError:
+def no_upload() -> StorageError:
+    """The refusal of an upload that is not there, or no more."""
     return StorageError(Reason.NO_UPLOAD, "The requested upload was not found: it was completed or aborted.")

@@ -20,6 +20,9 @@ from emulators.cloud_storage.store import Store
 
 _INSERT = "storage.objects.insert"
 _META = "x-goog-meta-"
+_ACLS = ("acl", "x-goog-acl")
+_CONDITIONS = ("x-goog-if-", "x-goog-content-")
+"""No page says whether a form can have them, so none is taken for something that it may not be."""
 _ATTRIBUTES = {
     "cache-control": "cacheControl",
     "content-disposition": "contentDisposition",
@@ -60,7 +63,7 @@ def _announced(bucket: str, fields: Mapping[str, str], policy: PostPolicy) -> An
     name = check_object_name(fields.get("key"))
     if "${filename}" in name:
         raise StorageError(Reason.UNSUPPORTED, "This emulator does not put ${filename} into a key.")
-    if unsupported := [name for name in fields if name in ("acl", "x-goog-acl")]:
+    if unsupported := [name for name in fields if name in _ACLS or name.startswith(_CONDITIONS)]:
         raise StorageError(Reason.UNSUPPORTED, f"This emulator does not support {unsupported[0]}.")
     resource = {attribute: fields[name] for name, attribute in _ATTRIBUTES.items() if name in fields}
     metadata = {name.removeprefix(_META): text for name, text in fields.items() if name.startswith(_META)}

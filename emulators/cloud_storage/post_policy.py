@@ -4,7 +4,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from emulators.cloud_storage.failures import Reason, StorageError
@@ -12,6 +12,7 @@ from emulators.cloud_storage.intake import SizeLimits
 from emulators.cloud_storage.signed_urls import ALGORITHM, SignedRequest, parse_credential, parse_date
 
 _UNSIGNED = frozenset({"x-goog-signature", "policy", "file"})
+_LONGEST = timedelta(days=7)
 _FREE = "x-ignore-"
 _LENGTH = "content-length-range"
 
@@ -39,11 +40,11 @@ class PostPolicy:
     limits: SizeLimits | None
 
     def check(self, fields: Mapping[str, str]) -> None:
-        """Raise unless the fields meet every condition, and every field is demanded by one."""
+        """Raise unless the fields meet every condition, and every field, the bucket too, is demanded by one."""
         for condition in self.conditions:
             if not condition.holds(fields):
                 _refuse(f"the field {condition.field!r} is not what the policy says")
-        named = {condition.field for condition in self.conditions} | _UNSIGNED | {"bucket"}
+        named = {condition.field for condition in self.conditions} | _UNSIGNED
         for name in fields:
             if name not in named and not name.startswith(_FREE):
                 _refuse(f"the policy says nothing of the field {name!r}")
@@ -60,7 +61,7 @@ def parse_policy(encoded: str) -> PostPolicy:
     return PostPolicy(
         expires=expires if expires.tzinfo else expires.replace(tzinfo=UTC),
         conditions=tuple(entry for entry in conditions if isinstance(entry, _Condition)),
-        limits=next((entry for entry in conditions if isinstance(entry, SizeLimits)), None),
+        limits=_tightest([entry for entry in conditions if isinstance(entry, SizeLimits)]),
     )
 
 
@@ -74,6 +75,8 @@ def signed_form(fields: Mapping[str, str], policy: PostPolicy) -> SignedRequest:
     except ValueError:
         signature = b""
     starts = parse_date(fields.get("x-goog-date", ""))
+    if policy.expires - starts > _LONGEST:
+        _refuse("its expiration is more than seven days after x-goog-date")
     return SignedRequest(email, fields["policy"].encode(), signature, starts, policy.expires)
 
 
@@ -87,6 +90,12 @@ def _entry(entry: Any) -> _Condition | SizeLimits:
     if kind not in ("eq", "starts-with") or not first.startswith("$"):
         raise ValueError(f"the condition {entry!r} is not understood")
     return _Condition(first[1:].lower(), str(second), is_prefix=kind == "starts-with")
+
+
+def _tightest(limits: list[SizeLimits]) -> SizeLimits | None:
+    if not limits:
+        return None
+    return SizeLimits(max(each.smallest for each in limits), min(each.largest for each in limits))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from emulators.cloud_storage.failures import Reason, StorageError
+from emulators.cloud_storage.names import is_number
 
 
 class Versioned(Protocol):
@@ -33,6 +34,8 @@ class Preconditions:
     metageneration_not_match: int | None = None
     etags: frozenset[str] | None = None
     not_etags: frozenset[str] | None = None
+    creates_only: bool = False
+    """Whether who asks may make objects, but replace none."""
 
     def check(self, found: Versioned | None, *, reading: bool = False) -> None:
         """Raise unless they hold: 412 for what does not match, 304 for what must not match but does.
@@ -51,6 +54,9 @@ class Preconditions:
             raise StorageError(Reason.NOT_MODIFIED, _MESSAGE)
         if self.not_etags is not None and _names(self.not_etags, found):
             raise StorageError(Reason.NOT_MODIFIED if reading else Reason.PRECONDITION, _MESSAGE)
+        # Last: who asks for a new object, and finds one, is told that the condition failed.
+        if self.creates_only and found is not None:
+            raise StorageError(Reason.DENIED, "To replace an object takes storage.objects.delete access.")
 
     def _must_differ(self, found: Versioned | None, generation: int) -> bool:
         """Whether ``generation_not_match`` fails: as it does where there is no object at all."""
@@ -102,7 +108,7 @@ def _number(values: Mapping[str, str], name: str) -> int | None:
     text = values.get(name)
     if text is None:
         return None
-    if not text.isdecimal() or not text.isascii():
+    if not is_number(text):
         raise StorageError(Reason.INVALID, f"Invalid value for {name}: {text!r}.")
     return int(text)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from emulators.cloud_storage.failures import Reason, StorageError
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19}|\*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ OBJECT_ATTRIBUTES = frozenset({*_TEXTS, *HOLDS, "metadata"})
 """The fields of an object that its writers choose."""
 _UNSUPPORTED = ("acl", "contexts", "customerEncryption", "kmsKeyName", "retention")
 
+_MOST_METADATA = 8192
+
 _TIMES = ("created", "updated", "noncurrent_since", "soft_deleted", "hard_delete", "class_changed")
 
 
@@ -152,6 +154,9 @@ def _check_attribute(name: str, value: object) -> None:
     if name == "metadata":
         if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
             raise StorageError(Reason.INVALID, "Custom metadata must map names to strings.")
+        if sum(len(f"{key}{text}".encode()) for key, text in value.items()) > _MOST_METADATA:
+            message = f"Custom metadata has more than {_MOST_METADATA} bytes in its names and values."
+            raise StorageError(Reason.INVALID, message)
     elif name in HOLDS:
         if not isinstance(value, bool):
             raise StorageError(Reason.INVALID, f"Invalid {name}: {value!r}.")

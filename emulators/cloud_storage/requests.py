@@ -41,6 +41,8 @@ def read_resource(data: bytes) -> dict[str, Any]:
     """A JSON resource; no bytes are an empty resource."""
     try:
         resource = json.loads(data or b"{}")
+        # Half a surrogate pair is no text and infinity no number: they could never be told again.
+        json.dumps(resource, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise StorageError(Reason.INVALID, f"Parse Error: {error}") from error
     if not isinstance(resource, dict):
@@ -63,7 +65,7 @@ def number(resource: dict[str, Any], name: str) -> int | None:
         return None
     try:
         return int(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise StorageError(Reason.INVALID, f"Invalid value for {name}: {value!r}.") from error
 
 

@@ -51,11 +51,9 @@ class Upload:
         self._bytes: ContentWriter | None = None
         self._turn = asyncio.Lock()
         self._failed: StorageError | None = None
-        self.bucket, self.name, self.started = (
-            session.announced.bucket,
-            session.announced.name,
-            session.started,
-        )
+        self.started = session.started
+        self.bucket, self.name = session.announced.bucket, session.announced.name
+        self.origin = session.announced.origin
 
     async def advance(
         self, arrived: ContentRange, stream: AsyncIterator[bytes], hashes: Mapping[str, str]
@@ -199,18 +197,24 @@ class Uploads:
         self._uploads[session.id] = Upload(self._store, self._files, session, total)
         return session.id
 
-    def find(self, upload_id: str) -> Upload:
-        """The upload; raises when it is unknown, has expired or was cancelled."""
+    def find(self, upload_id: str, bucket: str, name: str | None = None) -> Upload:
+        """The upload to this bucket and object; raises when it is unknown, has expired or was cancelled."""
         self._forget_old()
         if upload_id in self._expired:
             raise StorageError(Reason.GONE, "The upload has expired. Start anew.")
-        if upload_id not in self._uploads:
+        upload = self._uploads.get(upload_id)
+        if upload is None or upload.bucket != bucket or name not in (None, upload.name):
             raise StorageError(Reason.NO_UPLOAD, "No such upload, or it was cancelled. Start anew.")
-        return self._uploads[upload_id]
+        return upload
 
-    async def cancel(self, upload_id: str) -> None:
+    def origin(self, upload_id: str) -> str | None:
+        """Whose pages may go on with an upload; None also when it is unknown."""
+        upload = self._uploads.get(upload_id)
+        return None if upload is None else upload.origin
+
+    async def cancel(self, upload_id: str, bucket: str, name: str | None = None) -> None:
         """End an upload; nothing of it stays."""
-        upload = self.find(upload_id)
+        upload = self.find(upload_id, bucket, name)
         del self._uploads[upload_id]
         await upload.cancel()
         self._files.remove(upload_id)

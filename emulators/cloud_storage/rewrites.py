@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from emulators.cloud_storage.failures import Reason, StorageError
+from emulators.cloud_storage.names import is_number
 
 _WEEK = timedelta(weeks=1)
 _MEBIBYTE = 1 << 20
@@ -42,7 +43,7 @@ def step_of(asked: str | None, size: int) -> int:
     """How many bytes a call rewrites; raises unless ``maxBytesRewrittenPerCall`` is of whole MiB."""
     if asked is None:
         return max(size, 1)
-    if not asked.isascii() or not asked.isdecimal() or int(asked) % _MEBIBYTE or not int(asked):
+    if not is_number(asked) or int(asked) % _MEBIBYTE or not int(asked):
         message = f"maxBytesRewrittenPerCall must be a multiple of {_MEBIBYTE}, not {asked!r}."
         raise StorageError(Reason.INVALID, message)
     return int(asked)

@@ -37,6 +37,7 @@ class Session:
             "attributes": announced.attributes,
             "conditions": _stored_conditions(announced.conditions),
             "hashes": dict(announced.hashes),
+            "origin": announced.origin,
             "limits": None if limits is None else [limits.smallest, limits.largest],
             "content": None if self.content is None else _values(self.content),
             "finished": None if self.finished is None else self.finished.as_stored(),
@@ -63,6 +64,7 @@ def _announced(values: dict[str, Any]) -> Announcement:
         attributes=values["attributes"],
         conditions=_conditions(values["conditions"]),
         hashes=values["hashes"],
+        origin=values.get("origin"),
         limits=None if limits is None else SizeLimits(*limits),
     )
 

@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from emulators.cloud_storage.failures import Reason, StorageError
 
 ALGORITHM = "GOOG4-RSA-SHA256"
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _CREDENTIAL = re.compile(
     r"(?P<email>[A-Za-z0-9._-]+@[A-Za-z0-9.-]+)/(?P<scope>\d{8}/[a-z0-9-]+/storage/goog4_request)"
 )
@@ -137,7 +138,7 @@ def _canonical_request(
         sorted(f"{_encode(name)}={_encode(value)}" for name, value in pairs if name != "X-Goog-Signature")
     )
     canonical_headers = "".join(f"{name}:{_header(headers, name)}\n" for name in names)
-    payload = headers.get("x-goog-content-sha256", "UNSIGNED-PAYLOAD")
+    payload = headers.get("x-goog-content-sha256", UNSIGNED_PAYLOAD)
     path = quote(unquote_to_bytes(raw_path), safe="/~")
     return "\n".join((method, path, query, canonical_headers, signed_headers, payload))
 

@@ -16,6 +16,7 @@ from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.content import ContentWriter
 from emulators.cloud_storage.disk import Disk
 from emulators.cloud_storage.failures import Reason, StorageError
+from emulators.cloud_storage.names import is_number
 from emulators.cloud_storage.preconditions import Preconditions
 from emulators.cloud_storage.records import Content, ObjectRecord
 from emulators.cloud_storage.versions import after_deleting, after_replacing, check_not_held
@@ -260,6 +261,6 @@ class Store:
 
 
 def _generation(text: str) -> int:
-    if not text.isascii() or not text.isdecimal():
+    if not is_number(text):
         raise StorageError(Reason.INVALID, f"Invalid value for generation: {text!r}.")
     return int(text)

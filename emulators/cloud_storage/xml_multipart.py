@@ -10,19 +10,18 @@ from xml.sax.saxutils import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulators.cloud_storage.calls import Answer, Calls
+from emulators.cloud_storage.calls import Calls, Take
 from emulators.cloud_storage.content import ContentWriter
 from emulators.cloud_storage.failures import Reason, StorageError
 from emulators.cloud_storage.intake import Announcement, check_hashes, hashes_in_headers, put
-from emulators.cloud_storage.names import xml_path
-from emulators.cloud_storage.parts import PartFiles
+from emulators.cloud_storage.names import is_number, xml_path
+from emulators.cloud_storage.parts import PartFiles, no_upload
 from emulators.cloud_storage.records import Content
 from emulators.cloud_storage.requests import body, origin
 from emulators.cloud_storage.resources import object_headers
 from emulators.cloud_storage.store import Store
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_INSERT = "storage.objects.insert"
 _SMALLEST = 5 << 20
 """Bytes of a part that is not the last."""
 _MOST_PARTS = 10_000
@@ -40,18 +39,22 @@ class XmlMultipart:
     async def answer(self, request: Request, announced: Announcement, query: dict[str, str]) -> Response:
         """Start an upload, take a part, complete or abort."""
         upload_id = query.get("uploadId", "")
-        answers: dict[tuple[str, bool, bool], Answer] = {
-            ("POST", True, False): lambda: self._start(announced),
-            ("PUT", False, True): lambda: self._take(request, upload_id, query["partNumber"]),
-            ("POST", False, False): lambda: self._complete(request, upload_id),
-            ("DELETE", False, False): lambda: self._abort(upload_id),
+        answers: dict[tuple[str, bool, bool], Take] = {
+            ("POST", True, False): self._start,
+            ("PUT", False, True): lambda _: self._take(request, upload_id, query["partNumber"]),
+            ("POST", False, False): lambda asked: self._complete(request, upload_id, asked),
+            ("DELETE", False, False): lambda _: self._abort(upload_id),
         }
         answer = answers.get((request.method, "uploads" in query, "partNumber" in query))
         if answer is None:
             raise StorageError(Reason.UNSUPPORTED, "This emulator does not list multipart uploads.")
         if upload_id:
             self._files.check(upload_id, announced.bucket, announced.name)
-        return await self._calls.make(request, _INSERT, announced.bucket, announced.name, answer)
+        try:
+            return await self._calls.insert(request, announced, answer)
+        except FileNotFoundError as error:
+            # It was completed or aborted meanwhile, by another request or by a lifecycle rule.
+            raise no_upload() from error
 
     async def _start(self, announced: Announcement) -> Response:
         announced.check_before(self._store)
@@ -60,7 +63,7 @@ class XmlMultipart:
         return _document("InitiateMultipartUploadResult", names)
 
     async def _take(self, request: Request, upload_id: str, number: str) -> Response:
-        if not (number.isascii() and number.isdecimal()) or not 1 <= int(number) <= _MOST_PARTS:
+        if not is_number(number) or not 1 <= int(number) <= _MOST_PARTS:
             raise StorageError(Reason.INVALID, f"partNumber must be from 1 to {_MOST_PARTS}.")
         writer = self._files.writer(upload_id)
         try:
@@ -72,9 +75,11 @@ class XmlMultipart:
         hashes = f"crc32c={content.crc32c},md5={content.md5}"
         return Response(headers={"ETag": _etag(content), "x-goog-hash": hashes})
 
-    async def _complete(self, request: Request, upload_id: str) -> Response:
+    async def _complete(self, request: Request, upload_id: str, asked: Announcement) -> Response:
         parts = _chosen(self._files.parts(upload_id), await body(request))
         announced = self._files.announced(upload_id)
+        if asked.conditions.creates_only:
+            announced = announced.creating_only()
         if announced.limits is not None:
             announced.limits.check(sum(part.size for part in parts))
         writer = self._store.writer()

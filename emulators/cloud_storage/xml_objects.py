@@ -5,6 +5,8 @@ multipart uploads, where the stock client sends none and is an owner as in the J
 """
 
 import re
+from collections.abc import AsyncIterator
+from hashlib import sha256
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +24,7 @@ from emulators.cloud_storage.records import ObjectRecord, is_header_safe, object
 from emulators.cloud_storage.requests import origin
 from emulators.cloud_storage.resources import object_headers
 from emulators.cloud_storage.resumable import Progress, Uploads
-from emulators.cloud_storage.signed_urls import parse_query, parse_signed_request
+from emulators.cloud_storage.signed_urls import UNSIGNED_PAYLOAD, parse_query, parse_signed_request
 from emulators.cloud_storage.signers import Signers
 from emulators.cloud_storage.store import Store
 from emulators.cloud_storage.xml_multipart import XmlMultipart
@@ -35,7 +37,7 @@ _METHODS = {
     "DELETE": "storage.objects.delete",
 }
 """What faults call them: the names of the JSON API, as the effect is the same."""
-_LENGTH_RANGE = re.compile(r"(\d+),(\d+)", re.ASCII)
+_LENGTH_RANGE = re.compile(r"(\d{1,19}),(\d{1,19})", re.ASCII)
 _ATTRIBUTE_HEADERS = {
     "cache-control": "cacheControl",
     "content-disposition": "contentDisposition",
@@ -78,7 +80,7 @@ class XmlObjects:
         if not name:
             raise StorageError(Reason.UNSUPPORTED, "This emulator has no XML API for buckets.")
         if request.method in {"PUT", "DELETE"} and "upload_id" in query:
-            return await self._resume(request, query["upload_id"])
+            return await self._resume(request, bucket, name, query["upload_id"])
         in_parts = not query.keys().isdisjoint({"uploads", "uploadId"})
         if not in_parts or self._signed_only or "X-Goog-Signature" in query:
             await self._verify(request, query)
@@ -94,7 +96,7 @@ class XmlObjects:
         if request.method in {"GET", "HEAD"}:
             return self._read(request, bucket, name, query)
         if request.method == "PUT":
-            return _accepted(await receive(self._store, _announced(request, bucket, name), request.stream()))
+            return _accepted(await receive(self._store, _announced(request, bucket, name), _signed(request)))
         if request.method == "DELETE":
             conditions = xml_preconditions(request.headers)
             await self._store.delete_object(bucket, name, query.get("generation"), conditions)
@@ -127,11 +129,11 @@ class XmlObjects:
         location = f"{origin(request)}{xml_path(bucket, name)}?upload_id={upload_id}"
         return Response(status_code=201, headers={"Location": location, "X-GUploader-UploadID": upload_id})
 
-    async def _resume(self, request: Request, upload_id: str) -> Response:
+    async def _resume(self, request: Request, bucket: str, name: str, upload_id: str) -> Response:
         if request.method == "DELETE":
-            await self._uploads.cancel(upload_id)
+            await self._uploads.cancel(upload_id, bucket, name)
             return Response(status_code=204)
-        upload = self._uploads.find(upload_id)
+        upload = self._uploads.find(upload_id, bucket, name)
 
         async def go_on() -> Response:
             hashes = hashes_in_headers(request.headers)
@@ -144,6 +146,16 @@ class XmlObjects:
             return _accepted(result)
 
         return await self._calls.go_on(_METHODS["PUT"], upload.bucket, upload.name, go_on)
+
+
+async def _signed(request: Request) -> AsyncIterator[bytes]:
+    """The body; raises at its end unless it is the one that was signed, if one was."""
+    expected, digest = request.headers.get("x-goog-content-sha256", UNSIGNED_PAYLOAD), sha256()
+    async for data in request.stream():
+        digest.update(data)
+        yield data
+    if expected not in (UNSIGNED_PAYLOAD, digest.hexdigest()):
+        raise StorageError(Reason.BAD_DIGEST, "The content is not the one of x-goog-content-sha256.")
 
 
 def _accepted(record: ObjectRecord) -> Response:
@@ -164,6 +176,7 @@ def _announced(request: Request, bucket: str, name: str) -> Announcement:
         conditions=xml_preconditions(headers),
         hashes=hashes_in_headers(headers),
         limits=_limits(headers.get("x-goog-content-length-range")),
+        origin=headers.get("origin"),
     )
 
 

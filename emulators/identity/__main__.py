@@ -1,6 +1,7 @@
 """Start the identity emulator: ``python -m emulators.identity --help``."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -10,7 +11,8 @@ from starlette.types import ASGIApp
 from emulators.clock import Clock
 from emulators.control import ControlRoutes
 from emulators.errors import EXCEPTION_HANDLERS
-from emulators.faults.gate import FaultGate
+from emulators.faults.gate import FaultGate, read_rules
+from emulators.faults.rule import BadRule, Rule
 from emulators.identity.accounts import Account, Project, parse_account
 from emulators.identity.iam import Iam
 from emulators.identity.keys import load_keys
@@ -63,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a port for the clock and the faults; apart, as workstations may reach --port",
     )
     parser.add_argument(
+        "--faults", type=Path, metavar="FILE", help="what goes wrong from the start: a JSON list"
+    )
+    parser.add_argument(
         "--account",
         action="append",
         required=True,
@@ -72,27 +77,35 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _accounts(parser: argparse.ArgumentParser, texts: list[str], port: int) -> list[Account]:
+def _accounts(parser: argparse.ArgumentParser, texts: list[str], taken: list[int]) -> list[Account]:
     try:
         accounts = [parse_account(text) for text in texts]
     except ValueError as error:
         parser.error(f"--account: {error}")
-    ports = [port, *(account.metadata_port for account in accounts)]
+    ports = [*taken, *(account.metadata_port for account in accounts)]
     if len(set(ports)) < len(ports) or len({account.email for account in accounts}) < len(accounts):
         parser.error("--account: each account, and each port, may be named once only")
     return accounts
+
+
+def _faults(path: Path | None) -> list[Rule]:
+    try:
+        return read_rules(path) if path else []
+    except BadRule as error:
+        sys.exit(f"identity: --faults: {error}")
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     parser = _parser()
     options = parser.parse_args()
-    accounts = _accounts(parser, options.account, options.port)
+    taken = [port for port in (options.port, options.control_port) if port]
+    accounts = _accounts(parser, options.account, taken)
     project = Project(options.project, options.region)
     keys = load_keys(options.state, [account.email for account in accounts])
     clock = Clock(options.state / "clock.json")
     issuer = TokenIssuer(keys, clock.now)
-    gate = FaultGate(clock)
+    gate = FaultGate(clock, _faults(options.faults))
     apps: dict[int, ASGIApp] = {options.port: Iam(keys, issuer, gate).application()}
     apps |= {account.metadata_port: metadata_server(project, account, issuer) for account in accounts}
     if options.control_port:

@@ -147,6 +147,6 @@ async def _payload(request: Request) -> bytes:
                 raise ValueError(f"the body is larger than {_MAX_REQUEST_BYTES} bytes")
         text = json.loads(body)["payload"]
         return b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
         message = f'The body must be {{"payload": "<base64>"}}: {error!r}.'
         raise ApiError(Code.INVALID_ARGUMENT, message) from error

@@ -67,7 +67,7 @@ def _boundary(options: str) -> object:
     """The boundary as JSON, checked; the stock client percent-encodes it once more than the form does."""
     try:
         document = json.loads(unquote(options))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadBoundaryError(f"options must be JSON: {error}") from error
     Boundary.parse(document)
     return document

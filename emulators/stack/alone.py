@@ -23,6 +23,7 @@ PORTS: Mapping[str, int] = {
     "auth": 9099,
     "auth_hub": 4400,
     "auth_logging": 4500,
+    "identity_control": 8093,
 }
 # Stopped in reverse: instances may still write when they are told to end.
 _AFTER: Mapping[str, tuple[str, ...]] = {
@@ -93,7 +94,9 @@ def _of_part(name: str, addresses: Addresses) -> dict[str, str]:
             certificates = f"{addresses.url(name)}/oauth2/v3/certs"
             return metadata | {
                 "IAM_CREDENTIALS_ENDPOINT": addresses.url(name),
+                "STS_ENDPOINT": addresses.url(name),
                 "GOOGLE_CERTS_URL": certificates,
+                "IDENTITY_EMULATOR_CONTROL_HOST": addresses.host("identity_control"),
             }
     # The clients of these two know no variable of their own; a program hands them the address.
     prefix = f"{name.upper()}_EMULATOR"
@@ -103,7 +106,8 @@ def _of_part(name: str, addresses: Addresses) -> dict[str, str]:
 def _identity(choice: Choice, addresses: Addresses) -> Component:
     account = f"{choice.account}={addresses.ports['metadata']}"
     arguments = ["--region", choice.options.region, "--account", account]
-    return google_cloud.emulator("identity", choice.options, addresses, arguments)
+    arguments += ["--control-port", str(addresses.ports["identity_control"])]
+    return _with_faults(choice, google_cloud.emulator("identity", choice.options, addresses, arguments))
 
 
 def _cloud_storage(choice: Choice, addresses: Addresses) -> Component:

@@ -77,12 +77,10 @@ def cloud_run(options: Options, addresses: Addresses, runtime: Runtime) -> Compo
 def doors(options: Options, addresses: Addresses) -> list[str]:
     """What code in a workstation reaches of this machine: metadata, published keys, and objects by signed URL."""
     plain = {addresses.host("identity"), addresses.host("metadata_runtime")}
-    # The JSON API takes everybody for an owner. On a detour it is for whoever put that there to see to it.
-    signed = f"{addresses.host('cloud_storage')}={addresses.host('cloud_storage_signed')}"
-    detours = (addresses.by_way_of(ports) for ports in options.detours.values())
-    return sorted(
-        plain | {signed} | {way.host("cloud_storage") for way in detours} - {addresses.host("cloud_storage")}
-    )
+    # The JSON API takes everybody for an owner: behind each of its addresses they find the port of signed URLs alone.
+    ways = (addresses, *(addresses.by_way_of(ports) for ports in options.detours.values()))
+    signed = {f"{way.host('cloud_storage')}={way.host('cloud_storage_signed')}" for way in ways}
+    return sorted(plain | signed)
 
 
 def cloud_scheduler(options: Options, addresses: Addresses) -> Component:

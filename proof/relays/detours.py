@@ -12,7 +12,13 @@ from proof.relays.names import CLOUD_RUN, CLOUD_STORAGE, IDENTITY, METADATA, nam
 from proof.tripwire import Tripwire
 
 CALLERS = ("api", "sweep", "cleanup", "gateway")
-_HTTP = {"cloud_run": CLOUD_RUN, "cloud_storage": CLOUD_STORAGE, "identity": IDENTITY}
+_HTTP = {
+    "cloud_run": CLOUD_RUN,
+    "cloud_storage": CLOUD_STORAGE,
+    # What workstations find behind the address of the one above: signed URLs, and nothing that takes an owner.
+    "cloud_storage_signed": CLOUD_STORAGE,
+    "identity": IDENTITY,
+}
 
 
 class Detours:
@@ -43,7 +49,7 @@ class Detours:
         metadata = f"metadata_{caller}"
         ports = {}
         for name, rules in {**_HTTP, metadata: METADATA}.items():
-            target = "identity" if name == metadata else name
+            target = {metadata: "identity", "cloud_storage_signed": "cloud_storage"}.get(name, name)
             relay = HttpRelay(caller, target, partial(self._port_of, name), namer(rules), self._tripwire)
             server = await relay.start()
             self._servers.append(server)

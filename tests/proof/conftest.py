@@ -71,11 +71,15 @@ def backup_of(one: StoredObject) -> dict[str, Any]:
     return {"objectName": one.name, "size": one.size, "sha256": sha256}
 
 
-def row(n: int, start: float, end: float, amount: int) -> tuple[str, dict[str, Any]]:
+def row(n: int, start: float, end: float, amount: int, requests: int = 0) -> tuple[str, dict[str, Any]]:
     interval = {
         "uid": UID,
         "epoch": 1,
         "n": n,
+        "usage": "ACTIVE",
+        "fee": 400_000,
+        "requests": requests,
+        "tally": "",
         "rate": RATE,
         "start": at(start),
         "end": at(end),

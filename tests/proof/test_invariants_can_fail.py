@@ -1,6 +1,7 @@
 """An invariant that never fails shows nothing: each is fed what it is there to find."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,29 @@ def test_a_price_that_is_not_exact(life: Life) -> None:
     ledger = dict([row(1, 1, 10, 225), row(2, 10, 20, 251), row(3, 20, 31, 274)])
 
     assert breached(replace(life.found, ledger=ledger), life.told) == {"prices are exact"}
+
+
+def with_a_row(life: Life, key: str, added: dict[str, Any]) -> Evidence:
+    """And the totals that it makes."""
+    assert life.found.user is not None
+    months = {**life.found.user["months"], "2026-04": life.found.user["months"]["2026-04"] + added["amount"]}
+    days = {**life.found.user["days"], "2026-04-01": life.found.user["days"]["2026-04-01"] + added["amount"]}
+    user = {**life.found.user, "months": months, "days": days}
+    return replace(life.found, ledger={**life.found.ledger, key: added}, user=user)
+
+
+def test_requests_that_are_not_in_the_price(life: Life) -> None:
+    ledger = dict([row(1, 1, 10, 225), row(2, 10, 20, 250, requests=100), row(3, 20, 31, 275)])
+
+    assert breached(replace(life.found, ledger=ledger), life.told) == {"prices are exact"}
+
+
+def test_a_row_of_requests_alone_belongs_to_no_session_and_has_a_price(life: Life) -> None:
+    alone = row(0, 40, 40, 41, requests=101)[1] | {"usage": "REQUESTS", "tally": "t1", "rate": 0}
+
+    assert breached(with_a_row(life, "u1-requests-t1", alone), life.told) == set()
+    cheaper = with_a_row(life, "u1-requests-t1", alone | {"amount": 40})
+    assert breached(cheaper, life.told) == {"prices are exact"}
 
 
 def test_a_ledger_row_that_changed(life: Life) -> None:

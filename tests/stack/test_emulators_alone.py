@@ -1,6 +1,7 @@
 """`python -m emulators`: any program finds a Google Cloud by the printed environment alone, and all of it ends."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -68,8 +69,10 @@ assert seen == made
 """
 SCHEDULER = """
 import os
+import grpc
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import scheduler_v1
+from google.cloud.scheduler_v1.services.cloud_scheduler.transports import CloudSchedulerGrpcTransport
 client = scheduler_v1.CloudSchedulerClient(
     transport="rest", credentials=AnonymousCredentials(),
     client_options={"api_endpoint": "http://" + os.environ["CLOUD_SCHEDULER_EMULATOR_HOST"]},
@@ -77,14 +80,90 @@ client = scheduler_v1.CloudSchedulerClient(
 parent = f"projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/locations/{os.environ['GOOGLE_CLOUD_REGION']}"
 target = {"uri": "http://127.0.0.1:1/", "http_method": "POST"}
 job = {"name": f"{parent}/jobs/alone", "schedule": "0 3 * * *", "time_zone": "Europe/Madrid", "http_target": target}
-client.create_job(parent=parent, job=job, retry=None)
-print(client.get_job(name=job["name"], retry=None).schedule)
+made = client.create_job(parent=parent, job=job, retry=None)
+channel = grpc.insecure_channel(os.environ["CLOUD_SCHEDULER_EMULATOR_GRPC_HOST"])
+other = scheduler_v1.CloudSchedulerClient(transport=CloudSchedulerGrpcTransport(channel=channel))
+assert other.get_job(name=made.name, retry=None) == made
+print(made.schedule)
+"""
+SIGNED = """
+import base64, datetime, json, os, urllib.request
+import google.auth, google.auth.credentials
+from google.auth.transport.requests import Request
+from google.cloud import storage
+source, _ = google.auth.default()
+source.refresh(Request())
+class ByIam(google.auth.credentials.AnonymousCredentials, google.auth.credentials.Signing):
+    signer, signer_email = None, source.service_account_email
+    def sign_bytes(self, message):
+        url = f"{os.environ['IAM_CREDENTIALS_ENDPOINT']}/v1/projects/-/serviceAccounts/{self.signer_email}:signBlob"
+        payload = json.dumps({"payload": base64.b64encode(message).decode()}).encode()
+        headers = {"Authorization": f"Bearer {source.token}", "Content-Type": "application/json"}
+        answer = urllib.request.urlopen(urllib.request.Request(url, payload, headers))
+        return base64.b64decode(json.load(answer)["signedBlob"])
+blob = storage.Client().create_bucket("signed", retry=None).blob("a")
+blob.upload_from_string("kept", retry=None)
+url = blob.generate_signed_url(
+    datetime.timedelta(minutes=5), version="v4", credentials=ByIam(), api_access_endpoint=os.environ["STORAGE_EMULATOR_HOST"]
+)
+print(urllib.request.urlopen(url).read().decode())
+"""
+DOWNSCOPED = """
+import os
+import google.auth, requests
+from google.api_core import exceptions
+from google.auth import downscoped
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.cloud import storage
+from requests.adapters import HTTPAdapter
+class Local(HTTPAdapter):
+    def send(self, request, *arguments, **options):
+        request.url = request.url.replace("https://sts.googleapis.com", os.environ["STS_ENDPOINT"])
+        return super().send(request, *arguments, **options)
+session = requests.Session()
+session.mount("https://sts.googleapis.com", Local())
+name = storage.Client().create_bucket("narrow", retry=None).name
+rule = downscoped.AccessBoundaryRule(
+    f"//storage.googleapis.com/projects/_/buckets/{name}", ["inRole:roles/storage.objectCreator"]
+)
+source, project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+narrow = downscoped.Credentials(source, downscoped.CredentialAccessBoundary([rule]))
+http = AuthorizedSession(narrow, auth_request=Request(session))
+blob = storage.Client(project, credentials=narrow, _http=http).bucket(name).blob("a")
+blob.upload_from_string("x", retry=None)
+try:
+    blob.download_as_bytes(retry=None)
+except exceptions.Forbidden:
+    print("written, not read")
+"""
+ID_TOKEN = """
+import os
+from google.auth.transport.requests import Request
+from google.oauth2 import id_token
+token = id_token.fetch_id_token(Request(), "https://somebody.example")
+claims = id_token.verify_token(token, Request(), "https://somebody.example", os.environ["GOOGLE_CERTS_URL"])
+print(claims["email"])
+"""
+CONTROL = """
+import json, os, urllib.request
+control = f"http://{os.environ['IDENTITY_EMULATOR_CONTROL_HOST']}/emulator/v1"
+def post(path, document):
+    return urllib.request.urlopen(urllib.request.Request(f"{control}/{path}", json.dumps(document).encode()))
+before = json.load(urllib.request.urlopen(f"{control}/clock"))["aheadSeconds"]
+post("clock:advance", {"seconds": 60})
+print(round(json.load(urllib.request.urlopen(f"{control}/clock"))["aheadSeconds"] - before))
 """
 AUTH = """
+import json, os, urllib.request
 import firebase_admin
 from firebase_admin import auth
 firebase_admin.initialize_app()
-print(auth.create_user(uid="ada", email="ada@example.com").uid)
+auth.create_user(uid="ada", email="ada@example.com", password="a-secret")
+url = f"http://{os.environ['FIREBASE_AUTH_EMULATOR_HOST']}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=k"
+said = {"email": "ada@example.com", "password": "a-secret", "returnSecureToken": True}
+headers = {"Content-Type": "application/json"}
+answer = urllib.request.urlopen(urllib.request.Request(url, json.dumps(said).encode(), headers))
+print(auth.verify_id_token(json.load(answer)["idToken"], check_revoked=True, clock_skew_seconds=10)["uid"])
 """
 
 
@@ -171,6 +250,10 @@ def alone(launcher: Launcher) -> Alone:
         pytest.param(IDENTITY, f"{PROJECT} emulator@{PROJECT}.iam.gserviceaccount.com", id="identity"),
         pytest.param(RUN, "200", id="run"),
         pytest.param(SCHEDULER, "0 3 * * *", id="scheduler"),
+        pytest.param(ID_TOKEN, f"emulator@{PROJECT}.iam.gserviceaccount.com", id="id-token"),
+        pytest.param(SIGNED, "kept", id="signed-url"),
+        pytest.param(DOWNSCOPED, "written, not read", id="downscoped"),
+        pytest.param(CONTROL, "60", id="identity-clock"),
     ],
 )
 def test_a_stock_client_finds_its_emulator_by_the_environment(alone: Alone, program: str, said: str) -> None:
@@ -183,6 +266,15 @@ def test_the_auth_emulator_is_there_or_its_absence_is_said(alone: Alone) -> None
         assert "FIREBASE_AUTH_EMULATOR_HOST" not in alone.export.read_text()
     else:
         assert alone.run(AUTH) == "ada"
+
+
+def test_every_exported_variable_is_in_the_manual(alone: Alone) -> None:
+    """And the manual names none that is not exported, but for the Auth emulator's where that is not here."""
+    exported = set(re.findall(r"^export (\w+)=", alone.export.read_text(), re.MULTILINE))
+    manual = (ROOT / "docs" / "emulators" / "README.md").read_text()
+    rows = re.findall(r"^\| (`[A-Z_`, ]+) \|", manual, re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert told - {"FIREBASE_AUTH_EMULATOR_HOST"} == exported - {"FIREBASE_AUTH_EMULATOR_HOST"}
 
 
 def test_it_prints_what_it_exports(launcher: Launcher) -> None:

@@ -39,6 +39,15 @@ def _write(bucket: Any, name: str, *contents: str) -> None:
         bucket.blob(name).upload_from_string(content, retry=None)
 
 
+def _begin(own_emulator: Any, bucket: Any, name: str) -> str:
+    """The address of a multipart upload that has one part."""
+    url = f"{own_emulator.url}/{bucket.name}/{name}"
+    begun = httpx2.post(f"{url}?uploads", trust_env=False).raise_for_status()
+    upload_id = begun.text.partition("<UploadId>")[2].partition("<")[0]
+    httpx2.put(f"{url}?partNumber=1&uploadId={upload_id}", content=b"x", trust_env=False).raise_for_status()
+    return f"{url}?uploadId={upload_id}"
+
+
 def _names(bucket: Any, **arguments: Any) -> list[str]:
     return [blob.name for blob in bucket.list_blobs(retry=None, **arguments)]
 
@@ -218,6 +227,23 @@ def test_conditions_of_uploads(bucket_of_its_own: Any) -> None:
     bucket_of_its_own.add_lifecycle_abort_incomplete_multipart_upload_rule(is_live=True)
     with pytest.raises(exceptions.BadRequest):
         bucket_of_its_own.patch(retry=None)
+
+
+@check(
+    "GCS-166",
+    source=f"{_LIFECYCLE}#abort-mpu: aborts an upload that meets the conditions, and deletes its parts",
+)
+@pytest.mark.emulator_only
+def test_an_old_upload_is_aborted(ruled: Any, own_emulator: Any) -> None:
+    """A multipart upload as old as the rule says is gone, parts and all; a younger one goes on."""
+    ruled.add_lifecycle_abort_incomplete_multipart_upload_rule(age=7, matches_prefix=["in/"])
+    ruled.patch(retry=None)
+    old, other = (_begin(own_emulator, ruled, name) for name in ("in/old", "out/old"))
+    own_emulator.advance(6 * DAY)
+    young = _begin(own_emulator, ruled, "in/young")
+    own_emulator.advance(DAY + 2 * 3600)
+    parts = [httpx2.put(f"{url}&partNumber=2", content=b"x", trust_env=False) for url in (old, other, young)]
+    assert [answer.status_code for answer in parts] == [404, 200, 200]
 
 
 @check("GCS-164", source="storage/docs/json_api/v1/buckets#resource: lifecycle.rule[].action.type")

@@ -302,3 +302,32 @@ def test_buckets_are_listed(client: storage.Client, bucket: Any) -> None:
     """A bucket is found in the list of its project, by its prefix."""
     found = client.list_buckets(prefix=bucket.name[:-1], page_size=1, retry=None)
     assert bucket.name in [each.name for each in found]
+
+
+@check("GCS-044", source="storage/quotas: custom metadata of an object, 8 KiB")
+def test_custom_metadata_is_bounded(bucket: Any, name: str) -> None:
+    """Names and values of custom metadata have at most 8 KiB together; more is refused with 400."""
+    blob = bucket.blob(name)
+    blob.metadata = {"k": "v" * 8191}
+    blob.upload_from_string("x")
+    blob.metadata = {"k": "v" * 8192}
+    with pytest.raises(exceptions.BadRequest):
+        blob.patch(retry=None)
+    assert len(bucket.get_blob(name).metadata["k"]) == 8191
+
+
+@check("GCS-045", source="storage/docs/objects#naming: . and .., line ends, .well-known/acme-challenge/")
+@pytest.mark.parametrize("wrong", [".", "..", "a\nb", "a\rb", ".well-known/acme-challenge/x", "x" * 1025])
+def test_a_name_that_no_object_may_have(bucket: Any, wrong: str) -> None:
+    """A name of dots, with a line end, of Google's own challenge or of more than 1024 bytes is refused with 400."""
+    with pytest.raises(exceptions.BadRequest):
+        bucket.blob(wrong).upload_from_string("x", retry=None)
+
+
+@check("GCS-043", source="storage/docs/objects#naming: object names are UTF-8")
+def test_a_name_is_utf_8(http: requests.Session, endpoint: str, bucket: Any, name: str) -> None:
+    """A name that is not UTF-8 is refused with 400, and no other name takes its place."""
+    upload = f"{endpoint}/upload/storage/v1/b/{bucket.name}/o?uploadType=media&name={name}%FF"
+    assert http.post(upload, data=b"x", timeout=60).status_code == 400
+    assert http.get(f"{endpoint}/storage/v1/b/{bucket.name}/o/{name}%FF", timeout=60).status_code == 400
+    assert [blob.name for blob in bucket.list_blobs(prefix=name)] == []

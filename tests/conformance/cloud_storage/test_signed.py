@@ -1,8 +1,11 @@
 """What a signature allows: V4 signed URLs and POST policy documents, made by the stock client."""
 
+import json
 import os
 import re
-from datetime import timedelta
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -43,6 +46,31 @@ def policy(client: Any, bucket: Any, endpoint: str, signer: Any, name: str) -> A
         options = {"expiration": SOON, "credentials": signer} | options
         made: dict[str, Any] = client.generate_signed_post_policy_v4(bucket.name, name, **options)
         return made
+
+    return make
+
+
+@pytest.fixture
+def own_policy(bucket: Any, endpoint: str, signer: Any, name: str) -> Any:
+    """Signs a policy document that the client would not make: of these conditions alone, for so long."""
+
+    def make(*conditions: Any, lasting: timedelta = SOON) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        date = now.strftime("%Y%m%dT%H%M%SZ")
+        fields = {
+            "key": name,
+            "x-goog-date": date,
+            "x-goog-credential": f"{signer.signer_email}/{date[:8]}/auto/storage/goog4_request",
+            "x-goog-algorithm": "GOOG4-RSA-SHA256",
+        }
+        document = {
+            "conditions": [*conditions, *({name: text} for name, text in fields.items())],
+            "expiration": (now + lasting).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        encoded = b64encode(json.dumps(document).encode()).decode()
+        signature = signer.sign_bytes(encoded.encode()).hex()
+        signed = fields | {"policy": encoded, "x-goog-signature": signature}
+        return {"url": f"{endpoint}/{bucket.name}/", "fields": signed}
 
     return make
 
@@ -181,6 +209,16 @@ def test_a_url_ends_when_it_expires(own_emulator: Any, signer: Any, name: str) -
     assert (answer.status_code, code(answer)) == (400, "ExpiredToken")
 
 
+@check("GCS-273", source=f"{XML_HEADERS}: x-goog-content-sha256; no page says the code", assumed=True)
+def test_a_signed_hash_is_the_contents(sign: Any, bucket: Any, name: str) -> None:
+    """A URL that was signed with the SHA-256 of a content takes that content and no other: 400."""
+    signed = {"x-goog-content-sha256": sha256(b"content").hexdigest()}
+    url = sign("PUT", headers=dict(signed))
+    assert call("PUT", url, b"another", **signed).status_code == 400
+    assert not bucket.blob(name).exists()
+    assert call("PUT", url, b"content", **signed).status_code == 200
+
+
 @check("GCS-280", source=POST)
 def test_a_signed_form_stores_its_file(policy: Any, bucket: Any, name: str) -> None:
     """A form with a signed policy stores its file; the answer is 204 unless the form asks for another."""
@@ -246,3 +284,30 @@ def test_a_policy_ends_when_it_expires(own_emulator: Any, signer: Any, name: str
     own_emulator.advance(7201)
     answer = post(signed, b"x")
     assert (answer.status_code, code(answer)) == (400, "ExpiredToken")
+
+
+@check(
+    "GCS-287",
+    source="googleapis/nodejs-storage, File.generateSignedPostPolicyV4: the bucket is a field with a condition, "
+    "as in all of googleapis/conformance-tests, postPolicyV4Tests",
+    assumed=True,
+)
+def test_a_policy_names_its_bucket(own_policy: Any, bucket: Any, name: str) -> None:
+    """The bucket counts as a field: a policy without a condition on it is refused with 4xx."""
+    assert 400 <= post(own_policy(), b"x").status_code < 500
+    assert not bucket.blob(name).exists()
+    assert post(own_policy({"bucket": bucket.name}), b"x").status_code == 204
+
+
+@check(
+    "GCS-288",
+    source="googleapis/nodejs-storage, File.generateSignedPostPolicyV4: max allowed expiration is seven days",
+    assumed=True,
+)
+def test_a_policy_lasts_seven_days_at_most(own_policy: Any, bucket: Any, name: str) -> None:
+    """A policy whose expiration is more than seven days after its x-goog-date is refused with 4xx."""
+    named = {"bucket": bucket.name}
+    week = timedelta(days=7)
+    assert 400 <= post(own_policy(named, lasting=week + timedelta(minutes=1)), b"x").status_code < 500
+    assert not bucket.blob(name).exists()
+    assert post(own_policy(named, lasting=week), b"x").status_code == 204

@@ -150,3 +150,51 @@ def test_a_token_of_nobody_is_401(endpoint: str, bucket: Any) -> None:
     assert (
         requests.get(f"{endpoint}/storage/v1/b/{bucket.name}", headers=headers, timeout=60).status_code == 401
     )
+
+
+@check("GCS-327", source="storage/docs/access-control/iam-json: objects.compose")
+def test_a_token_composes_what_it_reads(bucket: Any, limited: Limited, name: str) -> None:
+    """To compose takes the right to read every source, to make the result, and to delete what it replaces."""
+    for side in ("in/1", "in/2", "out/3"):
+        bucket.blob(f"{name}/{side}").upload_from_string(side[-1])
+    seen = limited(rule(bucket, "objectUser", within(bucket, f"{name}/in/")))
+    sources = [seen.blob(f"{name}/in/{number}") for number in (1, 2)]
+    seen.blob(f"{name}/in/all").compose(sources, retry=None)
+    assert bucket.blob(f"{name}/in/all").download_as_bytes() == b"12"
+    with pytest.raises(exceptions.Forbidden):
+        seen.blob(f"{name}/in/all").compose([*sources, seen.blob(f"{name}/out/3")], retry=None)
+    with pytest.raises(exceptions.Forbidden):
+        seen.blob(f"{name}/out/all").compose(sources, retry=None)
+    maker = limited(rule(bucket, "objectViewer"), rule(bucket, "objectCreator"))
+    with pytest.raises(exceptions.Forbidden):
+        maker.blob(f"{name}/in/all").compose([maker.blob(f"{name}/in/1")], retry=None)
+
+
+@check("GCS-328", source="storage/docs/access-control/iam-json: objects.rewrite, objects.move")
+def test_a_token_copies_and_moves_within_its_reach(bucket: Any, limited: Limited, name: str) -> None:
+    """A copy reads its source and makes its target; a move deletes its source too; each end is held to the token."""
+    bucket.blob(f"{name}/in/a").upload_from_string("a")
+    bucket.blob(f"{name}/out/b").upload_from_string("b")
+    seen = limited(rule(bucket, "objectUser", within(bucket, f"{name}/in/")))
+    inside, outside = seen.blob(f"{name}/in/a"), seen.blob(f"{name}/out/b")
+    seen.copy_blob(inside, seen, f"{name}/in/copied", retry=None)
+    seen.move_blob(seen.blob(f"{name}/in/copied"), f"{name}/in/moved", retry=None)
+    for forbidden in (
+        lambda: seen.blob(f"{name}/in/stolen").rewrite(outside, retry=None),
+        lambda: seen.blob(f"{name}/out/planted").rewrite(inside, retry=None),
+        lambda: seen.move_blob(inside, f"{name}/out/planted", retry=None),
+        lambda: seen.move_blob(outside, f"{name}/in/stolen", retry=None),
+    ):
+        with pytest.raises(exceptions.Forbidden):
+            forbidden()
+    found = {blob.name.removeprefix(f"{name}/") for blob in bucket.list_blobs(prefix=f"{name}/")}
+    assert found == {"in/a", "in/moved", "out/b"}
+
+
+@check("GCS-329", source="storage/docs/access-control/iam-permissions: storage.objects.delete", assumed=True)
+def test_a_creator_replaces_nothing_at_the_end_either(bucket: Any, limited: Limited, name: str) -> None:
+    """An upload that a creator began does not replace what somebody else has made meanwhile: 403."""
+    session = limited(rule(bucket, "objectCreator")).blob(name).create_resumable_upload_session()
+    bucket.blob(name).upload_from_string("first")
+    assert requests.put(session, data=b"second", timeout=60).status_code == 403
+    assert bucket.blob(name).download_as_bytes() == b"first"

@@ -170,6 +170,8 @@ def test_in_a_batch_each_call_is_held_to_the_limits(limited: Limited, owner: Any
         {"availabilityCondition": {"expression": "resource.name.matches('a.*')"}},
         {"availabilityCondition": {"expression": "resource.name == "}},
         {"availabilityCondition": {"expression": "true || " + "x" * 2048}},
+        {"availabilityCondition": {"expression": "!" * 60 + "(resource.name == 'a')"}},
+        {"availabilityCondition": {"expression": "(" * 2000}},
     ],
 )
 def test_a_boundary_that_is_not_understood_gives_no_token(accounts: Any, change: dict[str, Any]) -> None:
