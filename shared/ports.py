@@ -92,6 +92,14 @@ class Records(Protocol):
         """Compare-and-set a budget alone. Raises StaleWrite, Unavailable."""
         ...
 
+    def book(self, row: LedgerRow, user: Stored[User]) -> None:
+        """Create a ledger row that belongs to no transition, with its owner's totals (compare-and-set).
+
+        A row that is there already is its author's own, by its id: then nothing is written, and nothing is wrong.
+        Raises StaleWrite, Unavailable.
+        """
+        ...
+
     def purge(self, workstation: Stored[Workstation]) -> None:
         """Forget a DELETED workstation's record, so that its name may have another life. Raises StaleWrite.
 

@@ -15,7 +15,7 @@ from shared.domain.sizes import Size
 from shared.domain.states import Kind, State
 from shared.domain.usage import Interval, OpenInterval, Usage
 from shared.domain.workstation import Activity, Backup, Source, Spec, Workstation
-from shared.ports import Request
+from shared.ports import LedgerRow, Request
 
 NOW = datetime(2026, 11, 5, 12, 0, 0, 123456, tzinfo=UTC)
 ADA = Owner("ada")
@@ -46,7 +46,7 @@ def a_workstation(
         project_key=project_key(Owner(owner), project),
         name=name,
         spec=a_spec(),
-        rate=rate_for(Card.LIST, SIZE),
+        rate=rate_for(Card.LIST, SIZE, "europe-west1"),
         cell="here",
         create_time=NOW,
         update_time=NOW,
@@ -93,6 +93,13 @@ def an_interval(**overrides: Any) -> Interval:
         cause="running",
     )
     return replace(interval, **overrides)
+
+
+def a_ledger_row(interval: Interval | None = None, workstation: Workstation | None = None) -> LedgerRow:
+    whose = workstation or a_workstation()
+    return LedgerRow(
+        interval=interval or an_interval(), owner=whose.owner, project=whose.project, workstation=whose.id
+    )
 
 
 def an_event(**overrides: Any) -> Event:

@@ -18,7 +18,7 @@ def show_the_receipt(story: Story) -> None:
     """The ledger adds up to the user's totals, and no event is missing."""
     life = story.firestore.ledger(story.place.uid, story.uid)
     story.transcript.did("read ledger, totals and events in Firestore")
-    story.transcript.table([("from", "seconds", "rate", "$/hour", "amount"), *map(_line, life)])
+    story.transcript.table([("from", "seconds", "rate", "$/hour", "requests", "amount"), *map(_line, life)])
     see_the_amounts(life)
     total = sum(int(row["amount"]) for row in life)
     story.transcript.saw(f"Firestore: {len(life)} closed intervals; the whole life cost {dollars(total)}")
@@ -28,7 +28,8 @@ def show_the_receipt(story: Story) -> None:
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
     rate = f"{row['rate'] / 1_000_000:.4f}"
-    return f"{row['start']:%H:%M:%S}", f"{_seconds(row):.1f}", row["usage"], rate, dollars(row["amount"])
+    seconds, requests = f"{_seconds(row):.1f}", str(row["requests"])
+    return f"{row['start']:%H:%M:%S}", seconds, row["usage"], rate, requests, dollars(row["amount"])
 
 
 def _seconds(row: Mapping[str, Any]) -> float:
@@ -36,9 +37,9 @@ def _seconds(row: Mapping[str, Any]) -> float:
 
 
 def see_the_amounts(life: Sequence[Mapping[str, Any]]) -> None:
-    """Each interval costs its time at its rate, to a millionth."""
+    """Each interval costs its time at its rate and its requests at their fee, to a millionth."""
     for row in life:
-        exact = row["rate"] * _seconds(row) / _SECONDS_IN_HOUR
+        exact = row["rate"] * _seconds(row) / _SECONDS_IN_HOUR + row["requests"] * row["fee"] / 1_000_000
         expect(abs(row["amount"] - exact) <= 1, f"{exact:.1f} millionths", row["amount"], "firestore")
 
 

@@ -3,6 +3,7 @@
 from functions.api import encoding, wire
 from functions.http.routes import Access, Answer, Incoming, Route
 from shared.domain.money import Micros
+from shared.domain.names import region_of
 from shared.domain.rates import rate_for
 from shared.domain.sizes import SIZES
 from shared.usecases import budgets
@@ -36,9 +37,9 @@ def _budget(incoming: Incoming) -> wire.BudgetAnswer:
 
 
 def sizes(incoming: Incoming) -> Answer:
-    card, found = incoming.app.deps.catalog.card, []
+    deps, found = incoming.app.deps, []
     for name, size in SIZES.items():
-        rate = rate_for(card, size)
+        rate = rate_for(deps.catalog.card, size, region_of(deps.cell))
         found.append(
             wire.Size(
                 name=name,
@@ -46,6 +47,7 @@ def sizes(incoming: Incoming) -> Answer:
                 memory=f"{size.memory}Mi",
                 hourly_running=encoding.money(rate.active),
                 hourly_idle=encoding.money(rate.idle),
+                million_requests=encoding.money(rate.requests),
             )
         )
     return Answer(wire.SizeList(sizes=found))

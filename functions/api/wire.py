@@ -85,12 +85,15 @@ class Backup(Struct):
 
 
 class Cost(Struct):
-    """What it costs: now an hour, this session so far, and what its owner has left."""
+    """What it costs: now an hour, a million requests, this session so far, and what its owner has left."""
 
     hourly: Money
     hourly_running: Money
     hourly_idle: Money
+    million_requests: Money
     session: Money
+    requests: int
+    """Of this session, as far as they are counted: a minute late at most."""
     remaining_today: Money
     remaining_this_month: Money
     rate_card: str
@@ -237,6 +240,7 @@ class Size(Struct):
     memory: str
     hourly_running: Money
     hourly_idle: Money
+    million_requests: Money
 
 
 class SizeList(Struct):

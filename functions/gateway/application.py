@@ -64,7 +64,7 @@ def build(app_source: AppSource) -> ASGIApp:
 
 
 async def _live(gateway: LazyGateway, receive: Receive, send: Send) -> None:
-    """Holds are given up before the process goes, so that another one can take them."""
+    """Holds are given up before the process goes, so that another one can take them; counts are written down."""
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()

@@ -8,6 +8,7 @@ from functions.gateway.activity import Presence
 from functions.gateway.holds import Holds
 from functions.gateway.http import HttpForwarder
 from functions.gateway.readiness import Readiness
+from functions.gateway.tallies import Tallies
 from functions.gateway.upstream import Upstream
 from functions.gateway.websocket import WebSocketForwarder
 from shared.wiring import App, AppSource
@@ -17,6 +18,7 @@ from shared.wiring import App, AppSource
 class Gateway:
     app: App
     holds: Holds
+    tallies: Tallies
     http: HttpForwarder
     websocket: WebSocketForwarder
 
@@ -39,19 +41,22 @@ class LazyGateway:
             return self._gateway
 
     async def close(self) -> None:
-        """Give up what the gateway holds, if there ever was one."""
+        """Give up what the gateway holds and write down what it has counted, if there ever was one."""
         if self._gateway is not None:
             await self._gateway.holds.close()
+            await self._gateway.tallies.close()
 
 
 def assemble(app: App) -> Gateway:
     upstream = Upstream(app.tokens, app.settings.gateway_url, app.deps.policy.startup_timeout)
-    holds = Holds(app.deps, upstream)
-    readiness = Readiness(app.deps, auto_start=app.settings.auto_start)
-    presence = Presence(app.deps, holds.begin_quietly)
+    tallies = Tallies(app.deps)
+    holds = Holds(app.deps, upstream, tallies)
+    readiness = Readiness(app.deps, tallies, auto_start=app.settings.auto_start)
+    presence = Presence(app.deps, tallies, holds.begin_quietly)
     return Gateway(
         app=app,
         holds=holds,
-        http=HttpForwarder(readiness, upstream, presence),
-        websocket=WebSocketForwarder(readiness, upstream, presence),
+        tallies=tallies,
+        http=HttpForwarder(readiness, upstream, presence, tallies),
+        websocket=WebSocketForwarder(readiness, upstream, presence, tallies),
     )

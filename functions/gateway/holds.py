@@ -11,6 +11,7 @@ from datetime import timedelta
 from starlette.concurrency import run_in_threadpool
 
 from functions.gateway.hold_stream import HoldStream, Report, open_hold
+from functions.gateway.tallies import Tallies
 from functions.gateway.upstream import Upstream
 from shared.domain.errors import DormouseError, FailedPrecondition, NotFound, Unavailable
 from shared.domain.names import WorkstationId
@@ -29,9 +30,10 @@ LINGER_SECONDS = 3.0
 class Holds:
     """At most one hold for each workstation."""
 
-    def __init__(self, deps: Deps, upstream: Upstream) -> None:
+    def __init__(self, deps: Deps, upstream: Upstream, tallies: Tallies) -> None:
         self._deps = deps
         self._upstream = upstream
+        self._tallies = tallies
         self._holds: dict[WorkstationId, Hold] = {}
 
     async def begin(self, id_: WorkstationId) -> None:
@@ -40,7 +42,7 @@ class Holds:
             await hold.gone()
             self._forget(hold)
         if hold is None:
-            hold = self._holds[id_] = Hold(self._deps, self._upstream, id_)
+            hold = self._holds[id_] = Hold(self._deps, self._upstream, self._tallies, id_)
             hold.begin(self._forget)
         await hold.joined()
 
@@ -62,11 +64,12 @@ class Holds:
 class Hold:
     """One workstation's hold, from its claim to its release."""
 
-    def __init__(self, deps: Deps, upstream: Upstream, id_: WorkstationId) -> None:
+    def __init__(self, deps: Deps, upstream: Upstream, tallies: Tallies, id_: WorkstationId) -> None:
         self.id = id_
         self.ending = False
         self._deps = deps
         self._upstream = upstream
+        self._tallies = tallies
         self._renew_every = min(RENEW_EVERY, deps.policy.idle_after / 5).total_seconds()
         self._renewed = 0.0
         self._wanted = asyncio.Event()
@@ -131,7 +134,7 @@ class Hold:
     async def _follow(self, held: Claim) -> Claim | None:
         """Keep a request open until nothing is busy; the claim, None where it is ours no longer."""
         kept: Claim | None = held
-        stream = await open_hold(self._upstream, held.address)
+        stream = await self._open(held)
         try:
             while kept and (report := await stream.next()) and report.busy is not Busy.NO:
                 kept = await self._keep(kept, report)
@@ -159,9 +162,14 @@ class Hold:
         """The same stream, or a younger one that was opened before the old one is closed."""
         if _now() - stream.opened < REOPEN_AFTER:
             return stream
-        younger = await open_hold(self._upstream, held.address)
+        younger = await self._open(held)
         await stream.close()
         return younger
+
+    async def _open(self, held: Claim) -> HoldStream:
+        """Google's fee is for a hold as for any other request."""
+        self._tallies.add(held.workstation)
+        return await open_hold(self._upstream, held.address)
 
     async def _release(self, held: Claim) -> None:
         try:

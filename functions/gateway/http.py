@@ -9,6 +9,7 @@ from functions.gateway.activity import Presence, Stay
 from functions.gateway.body import ClientBody, ClientGone
 from functions.gateway.headers import to_client
 from functions.gateway.readiness import GATES, Readiness
+from functions.gateway.tallies import Tallies
 from functions.gateway.upstream import Upstream, refuse_the_platforms
 from functions.gateway.visit import Visit, has_body
 from shared.domain.errors import Unavailable
@@ -21,10 +22,13 @@ EVENT_STREAM = "text/event-stream"
 class HttpForwarder:
     """Serves the HTTP requests of owners."""
 
-    def __init__(self, readiness: Readiness, upstream: Upstream, presence: Presence) -> None:
+    def __init__(
+        self, readiness: Readiness, upstream: Upstream, presence: Presence, tallies: Tallies
+    ) -> None:
         self._readiness = readiness
         self._upstream = upstream
         self._presence = presence
+        self._tallies = tallies
 
     async def serve(self, visit: Visit, receive: Receive, send: Send) -> None:
         """Raises DormouseError before anything was sent to the client."""
@@ -45,7 +49,7 @@ class HttpForwarder:
 
     async def _exchange(self, visit: Visit, body: ClientBody, send: Send) -> None:
         workstation = await self._readiness.running(visit)
-        with self._presence.request(visit) as stay:
+        with self._presence.request(visit, workstation) as stay:
             answer = await self._answer(visit, workstation, body)
             try:
                 await _relay(visit, answer, stay, send)
@@ -55,6 +59,7 @@ class HttpForwarder:
     async def _answer(self, visit: Visit, workstation: Workstation, body: ClientBody) -> httpx2.Response:
         """The first answer that does not come from a closed gate."""
         while True:
+            self._tallies.add(workstation)
             answer = await self._upstream.send(visit, workstation, body)
             gate = closed_gate(answer.status_code, answer.headers.get("dormouse-gate", ""))
             if not gate:

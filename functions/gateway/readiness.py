@@ -7,6 +7,7 @@ import asyncio
 
 from starlette.concurrency import run_in_threadpool
 
+from functions.gateway.tallies import Tallies
 from functions.gateway.visit import Visit
 from functions.http.waiting import Waiters
 from shared.domain.breakdown import Breakdown, Cause
@@ -32,14 +33,17 @@ REPLACED = "REPLACED"
 """Another instance answers than the one that was loaded."""
 GATES = frozenset({Phase.EMPTY, Phase.LOADING, Phase.QUIESCED, REPLACED})
 PAUSE = 0.2
+CALLS_TO_OPEN = 3
+"""So many calls to its agent, at most, open a gate: a look and two resumes."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Readiness:
     """For all workstations of one process."""
 
-    def __init__(self, deps: Deps, *, auto_start: bool) -> None:
+    def __init__(self, deps: Deps, tallies: Tallies, *, auto_start: bool) -> None:
         self._deps = deps
+        self._tallies = tallies
         self._auto_start = auto_start
         self._waiters = Waiters()
         self._waking: dict[WorkstationId, asyncio.Task[object]] = {}
@@ -63,6 +67,7 @@ class Readiness:
         """Have a closed gate opened, and wait until it runs again. Raises as `running` does."""
         if visit.patience <= 0:
             raise _gate_closed(workstation, gate)
+        self._tallies.add(workstation, CALLS_TO_OPEN)
         try:
             opener = self._resume if gate == Phase.QUIESCED else self._replace
             await run_in_threadpool(opener, visit, workstation)
@@ -93,6 +98,8 @@ class Readiness:
             raise _not_running(found, "Workstations are not started by requests here")
         waking = self._waking.get(visit.id)
         if waking is None:
+            if found.state is State.IDLE:
+                self._tallies.add(found, CALLS_TO_OPEN)
             waking = asyncio.create_task(run_in_threadpool(wake, self._deps, visit.asker, visit.id))
             self._waking[visit.id] = waking
             waking.add_done_callback(lambda done: self._woken(visit.id, done))

@@ -16,6 +16,7 @@ from functions.gateway.activity import Presence, Stay
 from functions.gateway.headers import Headers, to_client
 from functions.gateway.http import closed_gate
 from functions.gateway.readiness import Readiness
+from functions.gateway.tallies import Tallies
 from functions.gateway.upstream import Upstream, refuse_the_platforms
 from functions.gateway.visit import Visit
 from shared.domain.errors import Unavailable
@@ -31,10 +32,13 @@ BROKEN = 1011
 class WebSocketForwarder:
     """Serves the WebSockets of owners."""
 
-    def __init__(self, readiness: Readiness, upstream: Upstream, presence: Presence) -> None:
+    def __init__(
+        self, readiness: Readiness, upstream: Upstream, presence: Presence, tallies: Tallies
+    ) -> None:
         self._readiness = readiness
         self._upstream = upstream
         self._presence = presence
+        self._tallies = tallies
 
     async def serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises DormouseError before it is accepted."""
@@ -45,7 +49,7 @@ class WebSocketForwarder:
         except InvalidStatus as refusal:
             await _refused(visit, refusal)(scope, receive, send)
             return
-        with self._presence.websocket(visit) as stay:
+        with self._presence.websocket(visit, workstation) as stay:
             try:
                 await send({"type": "websocket.accept", "subprotocol": connection.subprotocol})
                 await _relay(connection, receive, send, stay)
@@ -57,6 +61,7 @@ class WebSocketForwarder:
     ) -> ClientConnection:
         """Raises InvalidStatus where the workstation refuses, Unavailable."""
         while True:
+            self._tallies.add(workstation)
             headers = await self._upstream.headers(visit, workstation)
             try:
                 return await _Connect(visit, workstation, headers, subprotocols, self._upstream)

@@ -10,6 +10,10 @@ from proof.invariants.violation import Violation
 from proof.told import Told
 
 _MICROSECONDS_IN_AN_HOUR = 3_600_000_000
+_ACCRUED_BY_A_MILLIONTH = 3_600
+"""What a request accrues at a micro-dollar a million of them."""
+_REQUESTS = "REQUESTS"
+"""The usage of a row without time: requests that were counted when what they were made in had been closed."""
 _BEGINNINGS = ("created", "woken", "retried")
 """The events that begin a session: what has accrued counts from there."""
 
@@ -28,15 +32,22 @@ def adds_up_to_the_totals(found: Evidence, _told: Told) -> Iterator[Violation]:
 
 
 def prices_are_exact(found: Evidence, _told: Told) -> Iterator[Violation]:
-    """An amount is the difference of the floors of what the session had accrued at its end and at its start."""
+    """An amount is the difference of the floors of what the session had accrued at its end and at its start.
+
+    Time and requests accrue alike; a row of requests alone stands for itself, and is rounded up.
+    """
     for session in _sessions(found):
         accrued = 0
         for row in session:
             before = accrued // _MICROSECONDS_IN_AN_HOUR
             accrued += row["rate"] * ((row["end"] - row["start"]) // timedelta(microseconds=1))
+            accrued += _fees(row)
             exact = accrued // _MICROSECONDS_IN_AN_HOUR - before
             if row["amount"] != exact:
                 yield Violation("prices are exact", f"row {_id(row)} is {row['amount']}, exact is {exact}")
+    for row in found.ledger.values():
+        if row["usage"] == _REQUESTS and row["amount"] != (up := -(-_fees(row) // _MICROSECONDS_IN_AN_HOUR)):
+            yield Violation("prices are exact", f"row {_id(row)} is {row['amount']}, rounded up it is {up}")
 
 
 def has_no_gap_and_no_overlap(found: Evidence, _told: Told) -> Iterator[Violation]:
@@ -65,14 +76,21 @@ def never_changes(found: Evidence, told: Told) -> Iterator[Violation]:
 
 
 def _sessions(found: Evidence) -> list[Sequence[Document]]:
-    """The rows of each session in their order; a session lasts from its first event to the next one's."""
+    """The rows of each session in their order, but for those of requests alone; it lasts from its first event on."""
     begins: list[datetime] = [event["time"] for event in found.events if event["kind"] in _BEGINNINGS]
-    rows = sorted(found.ledger.values(), key=lambda row: (row["start"], row["n"]))
+    timed = [row for row in found.ledger.values() if row["usage"] != _REQUESTS]
+    rows = sorted(timed, key=lambda row: (row["start"], row["n"]))
     groups: dict[int, list[Document]] = {}
     for row in rows:
         groups.setdefault(sum(begin <= row["start"] for begin in begins), []).append(row)
     return [groups[key] for key in sorted(groups)]
 
 
+def _fees(row: Document) -> int:
+    return int(row["requests"] * row["fee"] * _ACCRUED_BY_A_MILLIONTH)
+
+
 def _id(row: Document) -> str:
+    if row["tally"]:
+        return f"{row['uid']}-requests-{row['tally']}"
     return f"{row['uid']}-{row['epoch']}-{row['n']}"

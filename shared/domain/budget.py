@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.domain.errors import CapReached
-from shared.domain.money import MICROSECOND, HourlyRate, Micros, accrue, affords, ceil_amount
+from shared.domain.money import MICROSECOND, Accrued, HourlyRate, Micros, accrue, affords, ceil_amount
 from shared.domain.names import Owner, WorkstationId
 from shared.domain.policy import Caps, Reserves
 from shared.domain.states import Reason
@@ -29,9 +29,12 @@ class Reservation:
     until: datetime
     margin: Micros
     """The price of the save after `until`."""
+    fees: Accrued = Accrued(0)
+    """Of the requests that were counted since `since`, all of them on its day: nobody reserves those ahead."""
 
     def parts(self) -> Iterator[tuple[str, Micros]]:
         """(day, at most so much), never rounded down. One that ends at midnight is the ending day's, its save too."""
+        yield day_key(self.since), ceil_amount(self.fees)
         for start, end in days_of(self.since, self.until):
             yield day_key(start), ceil_amount(accrue(self.rate, start, end))
         yield day_key(self.until - MICROSECOND), self.margin
@@ -122,15 +125,24 @@ def funds(
 
 
 def admit(
-    user: User, caps: Caps, reserves: Reserves, workstation: WorkstationId, rate: HourlyRate, now: datetime
+    user: User,
+    caps: Caps,
+    reserves: Reserves,
+    workstation: WorkstationId,
+    rate: HourlyRate,
+    now: datetime,
+    since: datetime | None = None,
 ) -> Reservation:
-    """The reservation of a wake. Raises CapReached where less than the minimum can be paid for."""
-    margin = save_margin(rate, reserves)
-    found = funds(user, caps, workstation, rate, now, now + reserves.ahead, margin)
+    """The reservation of a wake, which is metered from `since` on, from now unless it is said.
+
+    Raises CapReached where less than the minimum can be paid for.
+    """
+    margin, since = save_margin(rate, reserves), since or now
+    found = funds(user, caps, workstation, rate, since, now + reserves.ahead, margin)
     if found.reason and found.until < now + reserves.minimum:
         assert found.reset_time is not None
         raise CapReached.of(found.reason, found.limit, found.committed, found.reset_time)
-    return Reservation(rate=rate, since=now, until=found.until, margin=margin)
+    return Reservation(rate=rate, since=since, until=found.until, margin=margin)
 
 
 def can_rise(user: User, caps: Caps, workstation: WorkstationId, rate: HourlyRate, now: datetime) -> bool:

@@ -17,8 +17,15 @@ HourlyRate = NewType("HourlyRate", int)
 Accrued = NewType("Accrued", int)
 """Rate times microseconds: an amount times `PER_MICRO`, before any rounding. Below 2**63 up to $2.5 million."""
 
+MillionRate = NewType("MillionRate", int)
+"""Micro-dollars for a million requests."""
+
 PER_MICRO = 3_600_000_000
 """Microseconds in an hour."""
+
+MILLION = 1_000_000
+
+NO_FEE = MillionRate(0)
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -26,6 +33,11 @@ MICROSECOND = timedelta(microseconds=1)
 def accrue(rate: HourlyRate, start: datetime, end: datetime) -> Accrued:
     """What `rate` accrues from `start` to `end`; nothing when the end lies before the start."""
     return Accrued(rate * max(0, (end - start) // MICROSECOND))
+
+
+def accrue_requests(fee: MillionRate, count: int) -> Accrued:
+    """What `count` requests accrue, to the last unit: PER_MICRO is a multiple of a million."""
+    return Accrued(fee * count * (PER_MICRO // MILLION))
 
 
 def floor_amount(accrued: Accrued) -> Micros:

@@ -46,6 +46,11 @@ def service_name(uid: Uid, k: int) -> str:
     return f"ws-{uid}-{k}"
 
 
+def region_of(cell: str) -> str:
+    """Of `project/region`."""
+    return cell.rpartition("/")[2]
+
+
 def shard_of(key: str) -> int:
     return hashlib.sha256(key.encode()).digest()[0] % SHARDS
 

@@ -82,6 +82,8 @@ class Replacements:
     most: int = 5
     """The n-th within the window is an ERROR."""
     within: timedelta = timedelta(minutes=10)
+    start: timedelta = timedelta(seconds=10)
+    """What the platform's start of an instance that nobody saw is metered as, at the active rate: Google bills it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ from shared.domain.budget import Reservation, User, book, can_rise, reserve
 from shared.domain.events import Event
 from shared.domain.evolution import evolve
 from shared.domain.facts import Fact
-from shared.domain.money import Accrued, HourlyRate, Micros
+from shared.domain.money import HourlyRate, Micros
 from shared.domain.operations import Operation, Verb, advance
 from shared.domain.policy import Policy
 from shared.domain.states import COUNTED, Kind, State
 from shared.domain.usage import Interval, OpenInterval, Usage, close
-from shared.domain.workstation import Workstation
+from shared.domain.workstation import Workstation, metered_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,9 @@ class Change:
 def transition(before: Workstation, user: User, fact: Fact, policy: Policy) -> Change:
     """What `fact` changes. Raises InvalidTransition where the table has no such row."""
     after = evolve(before, fact, policy)
-    metered, rows = _meter(before, after, fact, _usage_after(before, after, fact, user, policy))
+    usage = _usage_after(before, after, fact, user, policy)
+    begun = metered_from(before, policy, fact.time) if fact.kind is Kind.REPLACED else fact.time
+    metered, rows = _meter(before, after, fact, usage, begun)
     settled, operations = _settle_operations(metered, fact)
     event = _event(before, settled, fact)
     logged = replace(settled, event_seq=event.n, event_hash=event.hash, update_time=fact.time)
@@ -62,20 +64,28 @@ def _usage_after(
 
 
 def _meter(
-    before: Workstation, after: Workstation, fact: Fact, usage: Usage | None
+    before: Workstation, after: Workstation, fact: Fact, usage: Usage | None, begun: datetime
 ) -> tuple[Workstation, tuple[Interval, ...]]:
+    """`begun` is when a new rate began to hold: when the fact happened, or, where that was seen late, before."""
     rate = {None: HourlyRate(0), Usage.ACTIVE: after.rate.active, Usage.IDLE: after.rate.idle}[usage]
     present = before.interval
     new_session = after.session_start != before.session_start
     if present and usage is present.usage and rate == present.rate and not new_session:
         return after, ()
-    end = _metered_until(before, fact)
+    end = min(begun, _metered_until(before, fact))
     rows, following = close(present, before.uid, end, before.state.lower()) if present else ((), None)
     if usage is None:
         return replace(after, interval=None), rows
-    accrued = following.accrued if following and not new_session else Accrued(0)
-    n = following.n if following and following.epoch == after.epoch else 1
-    opened = OpenInterval(usage=usage, rate=rate, start=fact.time, epoch=after.epoch, n=n, accrued=accrued)
+    opened = OpenInterval(
+        usage=usage,
+        rate=rate,
+        start=begun,
+        epoch=after.epoch,
+        n=following.n if following and following.epoch == after.epoch else 1,
+        fee=after.rate.requests,
+    )
+    if following and not new_session:
+        opened = replace(opened, accrued=following.accrued, earlier_requests=following.earlier_requests)
     return replace(after, interval=opened), rows
 
 
@@ -96,7 +106,7 @@ def _reservation(after: Workstation, user: User, fact: Fact) -> Reservation | No
         return None
     if after.interval is None:
         return held
-    return replace(held, rate=after.interval.rate, since=after.interval.start)
+    return replace(held, rate=after.interval.rate, since=after.interval.start, fees=after.interval.fees)
 
 
 def _event(before: Workstation, after: Workstation, fact: Fact) -> Event:

@@ -117,6 +117,8 @@ class Workstation:
     unsaved_changes: bool = False
     """An instance went with changes that no save holds."""
     interval: OpenInterval | None = None
+    tallies: tuple[str, ...] = ()
+    """The ids of those that were counted last, so that one whose answer was lost is not counted again."""
     operations: tuple[Operation, ...] = ()
     """Those that are not done."""
     hold_until: datetime | None = None
@@ -158,6 +160,16 @@ class Workstation:
         if self.boot_id is None or self.at_rest:
             return False
         return self.state is State.RUNNING or self.has_unsaved_work
+
+
+def metered_from(workstation: Workstation, policy: Policy, now: datetime) -> datetime:
+    """Since when an instance that was found replaced now is metered as active.
+
+    What took an IDLE one's place was started by the platform at the active rate, while it rested and nobody looked.
+    """
+    if workstation.state is not State.IDLE or workstation.interval is None:
+        return now
+    return min(now, max(workstation.interval.start, now - policy.replacements.start))
 
 
 def recent_replacements(workstation: Workstation, policy: Policy, now: datetime) -> tuple[datetime, ...]:

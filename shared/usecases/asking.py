@@ -5,8 +5,10 @@ A verb that finds its work under way joins it: the same operation, no second eff
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from shared.domain.budget import Reservation, admit
+from shared.domain.counting import Counted
 from shared.domain.errors import Aborted, NotFound
 from shared.domain.events import Event, broken_link
 from shared.domain.facts import Origin
@@ -103,8 +105,12 @@ def settle(
     *,
     done: bool,
     ended: Sequence[Operation] = (),
+    counted: Counted | None = None,
 ) -> None:
-    """The workstation is there already, or on its way: only the operation is new, and others may have `ended`."""
+    """The workstation is there already, or on its way: only the operation is new, and others may have `ended`.
+
+    `counted` is what calls to it on the way have cost, where there were any.
+    """
     workstation = snapshot.workstation.value
     if done:
         operation = replace(operation, done_time=snapshot.now)
@@ -112,7 +118,7 @@ def settle(
         workstation = replace(workstation, operations=(*workstation.operations, operation))
     after = replace(workstation, due_at=snapshot.now)
     request = remember(deps, asker.call, operation)
-    amend(deps, snapshot, after, operations=(operation, *ended), request=request)
+    amend(deps, snapshot, after, operations=(operation, *ended), request=request, counted=counted)
 
 
 def with_value(snapshot: Snapshot, workstation: Workstation) -> Snapshot:
@@ -120,10 +126,12 @@ def with_value(snapshot: Snapshot, workstation: Workstation) -> Snapshot:
     return replace(snapshot, workstation=replace(snapshot.workstation, value=workstation))
 
 
-def admitted(deps: Deps, snapshot: Snapshot) -> Reservation:
+def admitted(deps: Deps, snapshot: Snapshot, since: datetime | None = None) -> Reservation:
+    """What a wake reserves, metered from `since` on. Raises CapReached."""
     workstation, user = snapshot.workstation.value, snapshot.user.value
     caps = user.caps(deps.policy.caps)
-    return admit(user, caps, deps.policy.reserves, workstation.id, workstation.rate.active, snapshot.now)
+    rate = workstation.rate.active
+    return admit(user, caps, deps.policy.reserves, workstation.id, rate, snapshot.now, since)
 
 
 def begin(deps: Deps, workstation: Workstation, verb: Verb) -> Operation:

@@ -21,11 +21,15 @@ LASTS = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One holder's hold: whose, until when, and where the agent is."""
+    """One holder's hold: of what, as it was when it was claimed or renewed, until when, and where the agent is."""
 
-    id: WorkstationId
+    workstation: Workstation
     until: datetime
     address: Address
+
+    @property
+    def id(self) -> WorkstationId:
+        return self.workstation.id
 
 
 def claim(deps: Deps, id_: WorkstationId) -> Claim | None:
@@ -76,4 +80,4 @@ def release(deps: Deps, held: Claim) -> None:
 
 def _claimed(workstation: Workstation) -> Claim:
     assert workstation.hold_until
-    return Claim(id=workstation.id, until=workstation.hold_until, address=recorded_address(workstation))
+    return Claim(workstation=workstation, until=workstation.hold_until, address=recorded_address(workstation))

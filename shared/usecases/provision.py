@@ -3,7 +3,7 @@
 from shared.domain.catalog import Wish, check
 from shared.domain.errors import AlreadyExists
 from shared.domain.facts import Fact
-from shared.domain.names import Owner, project_key, uid_from, workstation_id
+from shared.domain.names import Owner, project_key, region_of, uid_from, workstation_id
 from shared.domain.operations import Operation, Verb
 from shared.domain.rates import rate_for
 from shared.domain.states import Kind, Reason, State
@@ -48,7 +48,7 @@ def _blank(deps: Deps, owner: Owner, wish: Wish) -> Workstation:
         project_key=project_key(owner, wish.project),
         name=wish.name,
         spec=checked.spec,
-        rate=rate_for(deps.catalog.card, checked.spec.size),
+        rate=rate_for(deps.catalog.card, checked.spec.size, region_of(deps.cell)),
         cell=deps.cell,
         create_time=now,
         update_time=now,

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from shared.domain.actions import Record
-from shared.domain.budget import User, cap_instant
+from shared.domain.budget import User, book, cap_instant
+from shared.domain.counting import Counted
 from shared.domain.errors import NotFound, StaleWrite, Unavailable
 from shared.domain.facts import Fact, Origin
 from shared.domain.names import WorkstationId
@@ -15,7 +16,7 @@ from shared.domain.policy import Policy
 from shared.domain.states import State
 from shared.domain.transition import transition
 from shared.domain.workstation import Workstation
-from shared.ports import Batch, Request, Stored
+from shared.ports import Batch, LedgerRow, Request, Stored
 from shared.usecases.deps import Deps
 
 T = TypeVar("T")
@@ -91,17 +92,30 @@ def amend(
     user: User | None = None,
     operations: Sequence[Operation] = (),
     request: Request | None = None,
+    counted: Counted | None = None,
 ) -> Workstation:
-    """A change that is no transition (activity, a renewal, when to look next): no event. Raises StaleWrite."""
+    """A change that is no transition (activity, a renewal, when to look next): no event. Raises StaleWrite.
+
+    What was `counted` brings its user and its intervals; `after` has its workstation.
+    """
+    user = counted.user if counted else user
     deps.records.write(
         Batch(
             workstation=Stored(replace(after, update_time=snapshot.now), snapshot.workstation.version),
             user=Stored(_due(user, deps.policy, snapshot.now), snapshot.user.version) if user else None,
+            intervals=counted.intervals if counted else (),
             operations=operations,
             request=request,
         )
     )
     return after
+
+
+def book_alone(deps: Deps, row: LedgerRow) -> None:
+    """One row that belongs to nothing that is open, and its owner's totals. Raises StaleWrite."""
+    user, now = deps.records.user(row.owner), deps.clock.now()
+    booked = _due(book(user.value, (row.interval,)), deps.policy, now)
+    deps.records.book(row, Stored(booked, user.version))
 
 
 def insist(deps: Deps, attempt: Callable[[], T]) -> T:

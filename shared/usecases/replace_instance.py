@@ -8,7 +8,7 @@ from shared.domain.facts import Fact, Origin
 from shared.domain.lifecycle.replaced import replaced
 from shared.domain.names import WorkstationId
 from shared.domain.states import Kind, State
-from shared.domain.workstation import Activity, Workstation
+from shared.domain.workstation import Activity, Workstation, metered_from
 from shared.usecases.asking import admitted
 from shared.usecases.deps import Deps
 from shared.usecases.observe import recorded_address
@@ -32,7 +32,8 @@ def _replace(deps: Deps, id_: WorkstationId, origin: Origin) -> Workstation:
     ):
         return workstation
     # An IDLE one that is loaded anew costs more than was reserved for it.
-    reservation = admitted(deps, snapshot) if workstation.state is State.IDLE else None
+    since = metered_from(workstation, deps.policy, snapshot.now)
+    reservation = admitted(deps, snapshot, since) if workstation.state is State.IDLE else None
     return commit(deps, snapshot, replacement(deps, snapshot, origin, reservation))
 
 

@@ -5,19 +5,30 @@ from dataclasses import replace
 from shared.domain.errors import FailedPrecondition
 from shared.domain.names import WorkstationId
 from shared.domain.states import State
+from shared.domain.usage import Tally
 from shared.domain.workstation import Activity, Source, Workstation
 from shared.usecases.asking import Asker, describe
+from shared.usecases.count import amend_counted
 from shared.usecases.deps import Deps
-from shared.usecases.recording import Snapshot, amend, insist
+from shared.usecases.recording import Snapshot, insist
 from shared.usecases.wake import resume
 
 
-def keep_alive(deps: Deps, asker: Asker, id_: WorkstationId, source: Source = Source.API) -> Workstation:
-    """The user is there: the idle clock starts anew, IDLE becomes RUNNING. Raises FailedPrecondition where it sleeps."""
-    return insist(deps, lambda: _touch(deps, asker, describe(deps, asker.owner, id_), source))
+def keep_alive(
+    deps: Deps,
+    asker: Asker,
+    id_: WorkstationId,
+    source: Source = Source.API,
+    tally: Tally | None = None,
+) -> Workstation:
+    """The user is there: the idle clock starts anew, IDLE becomes RUNNING. Raises FailedPrecondition where it sleeps.
+
+    Where that is a write, the requests of `tally` are in it; the record's `tallies` say so.
+    """
+    return insist(deps, lambda: _touch(deps, asker, describe(deps, asker.owner, id_), source, tally))
 
 
-def _touch(deps: Deps, asker: Asker, snapshot: Snapshot, source: Source) -> Workstation:
+def _touch(deps: Deps, asker: Asker, snapshot: Snapshot, source: Source, tally: Tally | None) -> Workstation:
     workstation, now = snapshot.workstation.value, snapshot.now
     match workstation.state:
         case State.IDLE:
@@ -29,7 +40,8 @@ def _touch(deps: Deps, asker: Asker, snapshot: Snapshot, source: Source) -> Work
             ):
                 return workstation
             activity = Activity(now, source)
-            return amend(deps, snapshot, replace(workstation, last_activity=activity, attended_time=now))
+            touched = replace(workstation, last_activity=activity, attended_time=now)
+            return amend_counted(deps, snapshot, touched, tally)
         case _:
             raise FailedPrecondition(
                 f"It is {workstation.state}; wake it with POST /v1/workstations/{workstation.id}:wake.",

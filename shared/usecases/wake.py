@@ -2,14 +2,17 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from shared.domain.budget import Reservation
+from shared.domain.counting import count
 from shared.domain.errors import DormouseError, FailedPrecondition
 from shared.domain.facts import Fact
 from shared.domain.names import WorkstationId
 from shared.domain.operations import Operation, Verb
 from shared.domain.states import Kind, Reason, State
-from shared.domain.workstation import Activity, Source, Workstation
+from shared.domain.usage import Tally
+from shared.domain.workstation import Activity, Source, Workstation, metered_from
 from shared.usecases.asking import Asker, admitted, ask, settle, with_value
 from shared.usecases.deps import Deps
 from shared.usecases.observe import recorded_address
@@ -58,7 +61,9 @@ def _make_sure(deps: Deps, asker: Asker, snapshot: Snapshot, operation: Operatio
     if not is_replaced(deps, snapshot):
         here = Activity(snapshot.now, Source.API)
         touched = replace(snapshot.workstation.value, last_activity=here, attended_time=snapshot.now)
-        settle(deps, asker, with_value(snapshot, touched), operation, done=True)
+        # Whoever asks without end has it looked at without end: that is counted, and is in no rate.
+        seen = count(touched, snapshot.user.value, Tally(touched.uid, "", 1), deps.policy, snapshot.now)
+        settle(deps, asker, with_value(snapshot, seen.workstation), operation, done=True, counted=seen)
         return
     request = remember(deps, asker.call, operation)
     commit(deps, snapshot, replacement(deps, snapshot, asker.origin), operation=operation, request=request)
@@ -72,8 +77,10 @@ def resume(
     Either way its price goes up, so it is admitted like a wake; an unspent reservation is kept as it is.
     """
     activity = Activity(snapshot.now, source)
-    reservation = _carried_on(deps, snapshot)
+    reservation = _carried_on(deps, snapshot, snapshot.now)
     if is_replaced(deps, snapshot):
+        since = metered_from(snapshot.workstation.value, deps.policy, snapshot.now)
+        reservation = _carried_on(deps, snapshot, since)
         fact = replacement(deps, snapshot, asker.origin, reservation, activity)
     else:
         fact = Fact(
@@ -91,10 +98,10 @@ def resume(
     return resumed
 
 
-def _carried_on(deps: Deps, snapshot: Snapshot) -> Reservation:
+def _carried_on(deps: Deps, snapshot: Snapshot, since: datetime) -> Reservation:
     """What is admitted now, up to where it was reserved before if that is long enough."""
     held = snapshot.user.value.reservations.get(snapshot.workstation.value.id)
-    reservation = admitted(deps, snapshot)
+    reservation = admitted(deps, snapshot, since)
     if held and snapshot.now + deps.policy.reserves.minimum <= held.until <= reservation.until:
         return replace(reservation, until=held.until)
     return reservation

@@ -20,8 +20,8 @@ from shared.domain.names import SHARDS, Owner, WorkstationId
 from shared.domain.operations import Operation
 from shared.domain.usage import Interval
 from shared.domain.workstation import Workstation
-from shared.ports import Batch, LedgerRow, Request, Stored
-from tests.builders import NOW, a_spec, a_user, a_workstation, an_event, an_interval, an_operation
+from shared.ports import Batch, Request, Stored
+from tests.builders import NOW, a_ledger_row, a_spec, a_user, a_workstation, an_event, an_operation
 from tests.contracts.whole_records import whole
 
 
@@ -42,11 +42,8 @@ def test_an_event_decodes_to_itself(event: Event, owner: str) -> None:
 
 @given(whole(Interval))
 def test_a_ledger_row_decodes_to_itself(interval: Interval) -> None:
-    workstation = a_workstation()
-    row = LedgerRow(
-        interval=interval, owner=workstation.owner, project=workstation.project, workstation=workstation.id
-    )
-    assert codec.decode_ledger_row(codec.encode_ledger_row(interval, workstation)) == row
+    row = a_ledger_row(interval)
+    assert codec.decode_ledger_row(codec.encode_ledger_row(row)) == row
 
 
 @given(whole(Operation), whole(Request))
@@ -93,7 +90,7 @@ def test_every_document_has_its_owner() -> None:
         codec.encode_workstation(workstation),
         codec.encode_user(a_user()),
         codec.encode_event(an_event(), workstation.owner),
-        codec.encode_ledger_row(an_interval(), workstation),
+        codec.encode_ledger_row(a_ledger_row()),
         codec.encode_operation(an_operation()),
     ]
     assert [document["owner"] for document in documents] == ["ada"] * 5

@@ -13,11 +13,11 @@ from tests.builders import (
     ADA,
     NOW,
     UID,
+    a_ledger_row,
     a_request,
     a_user,
     a_workstation,
     an_event,
-    an_interval,
     an_operation,
 )
 
@@ -98,7 +98,7 @@ def test_every_exemption_names_a_field_that_is_written() -> None:
         "workstations": codec.encode_workstation(workstation),
         "users": codec.encode_user(a_user()),
         "events": codec.encode_event(an_event(), ADA),
-        "ledger": codec.encode_ledger_row(an_interval(), workstation),
+        "ledger": codec.encode_ledger_row(a_ledger_row()),
         "operations": codec.encode_operation(an_operation()),
         "requests": codec.encode_request(a_request()),
     }

@@ -14,7 +14,17 @@ from google.cloud.firestore_v1.batch import WriteBatch
 from shared.adapters.firestore.records import FirestoreRecords
 from shared.domain.errors import AlreadyExists, OutcomeUnknown, StaleWrite, Unavailable
 from shared.ports import Batch, Records, Stored
-from tests.builders import ADA, NOW, UID, a_request, a_user, a_workstation, an_event, an_interval
+from tests.builders import (
+    ADA,
+    NOW,
+    UID,
+    a_ledger_row,
+    a_request,
+    a_user,
+    a_workstation,
+    an_event,
+    an_interval,
+)
 from tests.contracts.unsteady_line import Line
 
 pytestmark = pytest.mark.firestore
@@ -189,6 +199,22 @@ def test_saving_a_budget_and_purging_say_that_nobody_knows(
     with pytest.raises(OutcomeUnknown):
         records.purge(found)
     assert (records.user(ADA).version is not None, records.workstation(ID) is None) == (worked, worked)
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, CONTENTION], ids=lambda loss: type(loss).__name__)
+def test_a_row_of_its_own_that_was_written_returns_though_its_answer_was_lost(
+    records: Records, client: LossyClient, loss: Exception
+) -> None:
+    client.fault = (loss, True)
+    records.book(a_ledger_row(), Stored(a_user(days={"2026-11-05": 3}), None))
+    assert records.user(ADA).value.days == {"2026-11-05": 3}
+
+
+def test_a_row_of_its_own_that_was_not_written_says_so(records: Records, client: LossyClient) -> None:
+    client.fault = (LOSSES[0], False)
+    with pytest.raises(OutcomeUnknown):
+        records.book(a_ledger_row(), Stored(a_user(), None))
+    records.book(a_ledger_row(), Stored(a_user(), None))
 
 
 @pytest.fixture

@@ -11,12 +11,14 @@ from shared.domain.names import Owner, Uid
 from shared.domain.operations import Stage, Verb
 from shared.domain.policy import Priority
 from shared.domain.states import Reason, State
+from shared.domain.usage import Usage
 from shared.ports import Batch, LedgerRow, Records, Stored
 from tests.builders import (
     ADA,
     NOW,
     UID,
     a_backup,
+    a_ledger_row,
     a_request,
     a_spec,
     a_user,
@@ -253,6 +255,35 @@ class TestLedger:
     def test_another_owners_rows_are_not_among_them(self, records: Records) -> None:
         create(records, a_workstation(), intervals=[an_interval()])
         assert ledger_of(records, Owner("bob")) == []
+
+
+class TestRowsOfTheirOwn:
+    """Requests that are counted when nothing is open any more."""
+
+    def test_it_is_booked_with_its_owners_totals(self, records: Records) -> None:
+        row = a_ledger_row(an_interval(usage=Usage.REQUESTS, n=0, requests=7, fee=400_000, tally="t"))
+        records.book(row, Stored(a_user(days={"2026-11-05": 3}), None))
+        assert ledger_of(records) == [row]
+        assert records.user(ADA).value.days == {"2026-11-05": 3}
+
+    def test_handed_in_again_it_is_booked_once(self, records: Records) -> None:
+        row = a_ledger_row(an_interval(n=0, tally="t"))
+        records.book(row, Stored(a_user(days={"2026-11-05": 3}), None))
+        records.book(row, replace(records.user(ADA), value=a_user(days={"2026-11-05": 6})))
+        assert ledger_of(records) == [row]
+        assert records.user(ADA).value.days == {"2026-11-05": 3}
+
+    def test_over_an_old_budget_it_is_stale_and_writes_nothing(self, records: Records) -> None:
+        records.save_user(Stored(a_user(daily_cap=1), None))
+        with pytest.raises(StaleWrite):
+            records.book(a_ledger_row(an_interval(n=0, tally="t")), Stored(a_user(), None))
+        assert ledger_of(records) == []
+        assert records.user(ADA).value.daily_cap == 1
+
+    def test_it_needs_no_workstation_and_meets_no_interval(self, records: Records) -> None:
+        create(records, a_workstation(), intervals=[an_interval(n=0)])
+        records.book(a_ledger_row(an_interval(n=0, tally="t")), records.user(ADA))
+        assert len(ledger_of(records)) == 2
 
 
 class TestPurge:

@@ -66,6 +66,13 @@ def test_a_wrong_amount_is_seen() -> None:
         see_the_amounts([interval(28)])
 
 
+def test_requests_are_paid_for_as_well() -> None:
+    see_the_amounts([interval(29) | {"requests": 10}])
+    with pytest.raises(NotObserved):
+        see_the_amounts([interval(25) | {"requests": 10}])
+
+
 def interval(amount: int) -> dict[str, Any]:
     """One second at $0.09 an hour."""
-    return {"start": BEGIN, "end": BEGIN + timedelta(seconds=1), "rate": 90_000, "amount": amount}
+    times = {"start": BEGIN, "end": BEGIN + timedelta(seconds=1)}
+    return {**times, "rate": 90_000, "requests": 0, "fee": 400_000, "amount": amount}

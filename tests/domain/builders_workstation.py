@@ -30,6 +30,7 @@ OWNER = Owner("ada")
 UID = Uid("abcdefghij234567abcd")
 ID = workstation_id(OWNER, "demo", "main")
 BOOT = "boot-1"
+REGION = "europe-west1"
 
 _ON = (State.STARTING, State.RUNNING, State.IDLE, State.STOPPING)
 _LOADED = (State.RUNNING, State.IDLE, State.STOPPING)
@@ -51,7 +52,7 @@ def a_workstation(
     state: State = State.RUNNING, *, silent: timedelta = timedelta(0), **changes: Any
 ) -> Workstation:
     """One in `state` for an hour or for as long as its last activity was ago, which was `silent` before NOW."""
-    rate = rate_for(Card.FLAT, SIZES["light"])
+    rate = rate_for(Card.FLAT, SIZES["light"], REGION)
     usage = Usage.IDLE if state is State.IDLE else Usage.ACTIVE
     workstation = Workstation(
         id=ID,

@@ -27,6 +27,7 @@ from shared.domain.actions import (
     Touch,
 )
 from shared.domain.budget import Funds, Reservation, User, admit, funds, reserve, save_margin
+from shared.domain.counting import count
 from shared.domain.errors import CapReached
 from shared.domain.events import Event
 from shared.domain.facts import Fact, Origin
@@ -35,7 +36,7 @@ from shared.domain.observed import AgentView, Busy, Observed, Phase, Scaling, Se
 from shared.domain.policy import Policy
 from shared.domain.states import Kind, Reason, State
 from shared.domain.transition import transition
-from shared.domain.usage import Interval
+from shared.domain.usage import Interval, Tally
 from shared.domain.workstation import Activity, Source, Workstation
 from tests.domain.builders_workstation import OWNER, a_breakdown, a_workstation
 
@@ -171,10 +172,10 @@ class World:
         after = self.record(kind, origin, reservation=reservation, fresh_service=fresh_service)
         return after._with_agent(phase=Phase.READY) if kind is Kind.RESUMED else after
 
-    def _admission(self) -> Reservation:
+    def _admission(self, since: datetime | None = None) -> Reservation:
         caps = self.user.caps(self.policy.caps)
         rate = self.workstation.rate.active
-        return admit(self.user, caps, self.policy.reserves, self.workstation.id, rate, self.now)
+        return admit(self.user, caps, self.policy.reserves, self.workstation.id, rate, self.now, since)
 
     def _recorded(self, record: Record) -> "World":
         gone_time = self.service.gone_time if self.service else None
@@ -246,6 +247,13 @@ class World:
         """The minute's sweep: it converges what is due."""
         due = self.workstation.due_at
         return self.converge() if due and due <= self.now else self
+
+    def counted(self, requests: int, id_: str = "") -> "World":
+        """The gateway has forwarded so many and writes them down."""
+        tally = Tally(self.workstation.uid, id_, requests)
+        after = count(self.workstation, self.user, tally, self.policy, self.now)
+        ledger = (*self.ledger, *after.intervals)
+        return replace(self, workstation=after.workstation, user=after.user, ledger=ledger)
 
     def cleaned(self) -> "World":
         """The slower pass that needs no record: what is overdue is scaled to zero."""

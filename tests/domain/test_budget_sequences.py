@@ -17,13 +17,14 @@ from shared.domain.budget import (
     reserve,
     save_margin,
 )
+from shared.domain.counting import count
 from shared.domain.errors import CapReached
-from shared.domain.money import HourlyRate, Micros
+from shared.domain.money import HourlyRate, Micros, MillionRate
 from shared.domain.names import Uid, WorkstationId
 from shared.domain.policy import Caps
-from shared.domain.usage import Interval, OpenInterval, Usage, close, day_key, month_key
+from shared.domain.usage import Interval, OpenInterval, Tally, Usage, close, day_key, month_key
 from tests.domain.builders_budget import ONE, PLENTY, RATES, RESERVES, SMALL_CAPS, STARTS, committed, spent
-from tests.domain.builders_workstation import HOUR, MINUTE, NOW, OWNER, UID, a_user
+from tests.domain.builders_workstation import HOUR, MINUTE, NOW, OWNER, POLICY, UID, a_user, a_workstation
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Purse:
     user: User = field(default_factory=a_user)
     intervals: dict[WorkstationId, OpenInterval] = field(default_factory=dict)
     ledger: list[Interval] = field(default_factory=list)
+    tallies: int = 0
+    """What all requests may have cost: they are in no reservation."""
 
     def admit(self, id_: WorkstationId, rate: HourlyRate) -> None:
         if id_ in self.intervals:
@@ -46,7 +49,9 @@ class Purse:
         except CapReached:
             return
         self.user = reserve(self.user, id_, held)
-        self.intervals[id_] = OpenInterval(usage=Usage.ACTIVE, rate=rate, start=self.now, epoch=1, n=1)
+        self.intervals[id_] = OpenInterval(
+            usage=Usage.ACTIVE, rate=rate, start=self.now, epoch=1, n=1, fee=MillionRate(400_000)
+        )
 
     def renew(self, id_: WorkstationId) -> None:
         held = self.user.reservations.get(id_)
@@ -57,6 +62,18 @@ class Purse:
         )
         if found.until > held.until:
             self.user = reserve(self.user, id_, replace(held, until=found.until))
+
+    def count(self, id_: WorkstationId, requests: int) -> None:
+        """Into the open interval, as far as its money goes."""
+        if id_ not in self.intervals or not requests:
+            return
+        workstation = a_workstation(id=id_, interval=self.intervals[id_], uid=Uid(id_))
+        policy = replace(POLICY, caps=self.caps)
+        counted = count(workstation, self.user, Tally(Uid(id_), "", requests), policy, self.now)
+        assert counted.workstation.interval
+        self.user, self.intervals[id_] = counted.user, counted.workstation.interval
+        self.ledger.extend(counted.intervals)
+        self.tallies += requests * 2 // 5 + 1
 
     def close(self, id_: WorkstationId) -> None:
         """Stopped now, or, where its reservation and the time to save have run out, by the cleanup then."""
@@ -76,7 +93,7 @@ class Purse:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["admit", "renew", "close", "later"]),
+        st.sampled_from(["admit", "renew", "count", "close", "later"]),
         st.sampled_from([WorkstationId(f"ws-{n}") for n in range(4)]),
         RATES,
         st.timedeltas(timedelta(0), 15 * MINUTE),
@@ -95,15 +112,19 @@ STEPS = st.lists(
         ),
     ],
 )
-@given(STARTS, SMALL_CAPS, STEPS)
+@given(STARTS, SMALL_CAPS, STEPS, st.sampled_from([0, 1, 5_000]))
 def test_reserved_and_spent_never_pass_a_cap(
     overrun: timedelta,
     saves: int,
     now: datetime,
     caps: Caps,
     steps: list[tuple[str, WorkstationId, HourlyRate, timedelta]],
+    asked: int,
 ) -> None:
-    """After any sequence of admissions, renewals and closings, over midnight and the end of a month."""
+    """After any sequence of admissions, renewals and closings, over midnight and the end of a month.
+
+    Without requests never by more; with them, by no more than they all cost where nobody stops what has no money left.
+    """
     purse, slack = Purse(caps, now, overrun), saves * save_margin(HourlyRate(417_600), RESERVES)
     for verb, id_, rate, minutes in steps:
         match verb:
@@ -111,14 +132,20 @@ def test_reserved_and_spent_never_pass_a_cap(
                 purse.admit(id_, rate)
             case "renew":
                 purse.renew(id_)
+            case "count":
+                purse.count(id_, asked)
             case "close":
                 purse.close(id_)
             case _:
                 purse.later(minutes)
         days, months = committed(purse.user)
-        assert all(amount <= caps.daily + (day != day_key(now)) * slack for day, amount in days.items())
+        over = purse.tallies
         assert all(
-            amount <= caps.monthly + (month != month_key(now)) * slack for month, amount in months.items()
+            amount <= caps.daily + over + (day != day_key(now)) * slack for day, amount in days.items()
+        )
+        assert all(
+            amount <= caps.monthly + over + (month != month_key(now)) * slack
+            for month, amount in months.items()
         )
 
     for id_ in list(purse.intervals):

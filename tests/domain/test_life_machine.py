@@ -50,7 +50,7 @@ class Life(RuleBasedStateMachine):
             amount=Micros(ALREADY_SPENT),
             cause="running",
         )
-        rate = rate_for(Card.LIST, SIZES["ml"])
+        rate = rate_for(Card.LIST, SIZES["ml"], "europe-west1")
         user = book(a_user(), (spent,))
         self.paid_by_others = [spent]
         self.other: OpenInterval | None = None

@@ -13,7 +13,7 @@ from shared.domain.rates import Card, rate_for
 from shared.domain.sizes import SIZES
 from shared.domain.states import Kind, State
 from shared.domain.usage import Interval, OpenInterval, Usage, close, days_of, next_day, next_month
-from tests.domain.builders_workstation import HOUR, MICROSECOND, MINUTE, NOW, POLICY, UID
+from tests.domain.builders_workstation import HOUR, MICROSECOND, MINUTE, NOW, POLICY, REGION, UID
 from tests.domain.model_world import a_new_world
 
 MOMENTS = st.timedeltas(timedelta(0), timedelta(days=3 * 365)).map(
@@ -25,7 +25,7 @@ HOURLY = st.integers(min_value=1, max_value=2_000_000).map(HourlyRate)
 
 def amount(image: str, duration: timedelta) -> Micros:
     """What an image costs that runs for `duration`, on the flat card."""
-    rate = rate_for(Card.FLAT, SIZES["light"], image).active
+    rate = rate_for(Card.FLAT, SIZES["light"], REGION, image).active
     rows, _ = close(an_interval(rate), UID, NOW + duration, "running")
     return total(rows)
 
@@ -56,7 +56,7 @@ def test_two_hours_of_ubuntu_are_eight_cents() -> None:
 @pytest.mark.mission("COST-01")
 def test_the_flat_card_is_the_sources() -> None:
     for size in SIZES.values():
-        rate = rate_for(Card.FLAT, size)
+        rate = rate_for(Card.FLAT, size, REGION)
         assert (usd(Micros(rate.active)), usd(Micros(rate.idle))) == ("$0.05", "$0.01")
 
 
@@ -81,24 +81,56 @@ def test_four_hours_running_two_idle_and_eighteen_stopped_cost_22_cents_not_120(
 @pytest.mark.parametrize(
     ("size", "active", "idle"),
     [
-        ("light", "$0.0909", "$0.0135"),
-        ("medium", "$0.0954", "$0.018"),
-        ("heavy", "$0.1908", "$0.036"),
-        ("ml", "$0.4176", "$0.108"),
+        ("light", 90_900, 13_500),
+        ("medium", 95_400, 18_000),
+        ("heavy", 190_800, 36_000),
+        ("ml", 417_600, 108_000),
     ],
 )
-def test_the_list_card_is_cloud_runs_price_of_the_size(size: str, active: str, idle: str) -> None:
-    """One vCPU-second $0.000024 active, $0.0000025 idle; a GiB-second $0.0000025: the published table."""
-    rate = rate_for(Card.LIST, SIZES[size])
+def test_the_list_card_is_cloud_runs_price_of_the_size(size: str, active: int, idle: int) -> None:
+    """One vCPU-second $0.000024 active, $0.0000025 idle; a GiB-second $0.0000025: the published table.
 
-    assert (usd(Micros(rate.active)), usd(Micros(rate.idle))) == (active, idle)
+    And, while it is active, the fee for 750 calls of the control plane's own an hour.
+    """
+    rate = rate_for(Card.LIST, SIZES[size], REGION)
+
+    assert (rate.active, rate.idle, rate.requests) == (active + 300, idle, 400_000)
+
+
+@pytest.mark.mission("COST-01")
+@pytest.mark.parametrize("region", ["europe-west3", "asia-south1", "nowhere-1"])
+@pytest.mark.parametrize("size", sorted(SIZES))
+def test_a_region_that_is_not_known_to_be_of_tier_1_costs_two_fifths_more(size: str, region: str) -> None:
+    """Also one that the sources put in both tiers, and one that there was not yet: never below Google."""
+    first, other = (rate_for(Card.LIST, SIZES[size], each) for each in (REGION, region))
+
+    assert 5 * (other.active - 300) >= 7 * (first.active - 300) > 5 * (other.active - 301)
+    assert 5 * other.idle >= 7 * first.idle > 5 * (other.idle - 1)
+    assert (other.requests, first.version, other.version) == (400_000, "2026-10-09/tier1", "2026-10-09/tier2")
+
+
+@pytest.mark.parametrize("image", ["alpine", "ubuntu"])
+def test_what_google_asks_knows_no_images(image: str) -> None:
+    """An image's own rate is the flat card's; on the list card it would be below the bill."""
+    plain = rate_for(Card.LIST, SIZES["light"], REGION)
+
+    assert rate_for(Card.LIST, SIZES["light"], REGION, image) == plain
+    assert rate_for(Card.FLAT, SIZES["light"], REGION, image).active < plain.active
+
+
+def test_on_the_flat_card_requests_are_free() -> None:
+    """It has one price, of the sources'; what Google asks for is the list card's."""
+    assert rate_for(Card.FLAT, SIZES["light"], REGION).requests == 0
 
 
 @given(
-    st.sampled_from(Card), st.sampled_from(sorted(SIZES)), st.sampled_from(["", "alpine", "ubuntu", "python"])
+    st.sampled_from(Card),
+    st.sampled_from(sorted(SIZES)),
+    st.sampled_from([REGION, "europe-west3"]),
+    st.sampled_from(["", "alpine", "ubuntu", "python"]),
 )
-def test_idle_never_costs_more_than_active(card: Card, size: str, image: str) -> None:
-    rate = rate_for(card, SIZES[size], image)
+def test_idle_never_costs_more_than_active(card: Card, size: str, region: str, image: str) -> None:
+    rate = rate_for(card, SIZES[size], region, image)
 
     assert 0 < rate.idle <= rate.active
 

@@ -79,7 +79,7 @@ class World:
                 most=SIZES["ml"],
                 card=self.card,
             ),
-            cell="demo/here",
+            cell="demo/europe-west1",
         )
 
     # --- what users do ---
@@ -114,7 +114,7 @@ class World:
         return sweep.sweep(self.deps, timedelta(minutes=4))
 
     def cleanup(self) -> cleanup.CleanupReport:
-        return cleanup.cleanup(self.deps.services, self.clock, ("demo/here",))
+        return cleanup.cleanup(self.deps.services, self.clock, ("demo/europe-west1",))
 
     def pass_time(self, by: timedelta, *, sweeps: bool = True) -> None:
         """Minutes pass, each with its sweep."""

@@ -44,7 +44,7 @@ class _Watched:
 
 def take_away(world: World) -> None:
     """Whatever runs is gone, and an empty one follows."""
-    for service in list(world.services.all("demo/here")):
+    for service in list(world.services.all("demo/europe-west1")):
         if world.services.run_at(service.uri):
             world.agents.replace(service.uri)
 

@@ -13,14 +13,16 @@ from shared.domain.money import Micros
 from shared.domain.names import WorkstationId
 from shared.domain.policy import Caps, Policy
 from shared.domain.states import State
-from shared.domain.usage import day_key, month_key
+from shared.domain.usage import Tally, day_key, month_key
 from shared.ports import Stored
+from shared.usecases.count import count_requests
 from shared.usecases.replace_instance import replace_instance
 from tests.domain.builders_budget import committed
 from tests.usecases.conftest import ADA, MINUTE, ORIGIN, World
 
 CAP = 5_000_000
 BOUND = CAP + CAP // 50
+REQUESTS = 3_000
 CLEANUP_EVERY = 5 * MINUTE
 NAMES = [f"w{number}" for number in range(6)]
 
@@ -71,6 +73,14 @@ def lose(world: World, id_: WorkstationId) -> None:
         world.agents.replace(world.get(id_).uri or "")
 
 
+def ask_often(world: World, id_: WorkstationId) -> None:
+    """A window's requests through the gateway, which writes them down late or early, and twice."""
+    life = world.get(id_)
+    tally = Tally(life.uid, f"t{world.clock.now()}", REQUESTS)
+    for _ in range(2):
+        count_requests(world.deps, life, tally)
+
+
 STEPS = {
     "provision": provision,
     "touch": per_workstation(lambda world, id_: world.touch(id_)),
@@ -79,6 +89,7 @@ STEPS = {
     "delete": per_workstation(lambda world, id_: world.delete(id_)),
     "lose": per_workstation(lose),
     "replace": per_workstation(lambda world, id_: replace_instance(world.deps, id_, ORIGIN)),
+    "ask often": per_workstation(ask_often),
     "converge": per_workstation(lambda world, id_: world.converge(id_)),
 }
 

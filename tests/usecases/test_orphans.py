@@ -17,7 +17,7 @@ from shared.ports import Batch, Stored
 from shared.usecases.orphans import OrphanReport, collect_orphans
 from tests.usecases.conftest import MINUTE, World
 
-CELL = "demo/here"
+CELL = "demo/europe-west1"
 
 
 def collect(world: World) -> OrphanReport:

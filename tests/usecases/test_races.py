@@ -68,7 +68,7 @@ def test_fifty_provisions_of_one_name_make_one_service(
     ended = at_once(50, provisioning)
 
     assert ended == {"done": 1, AlreadyExists.__name__: 49}
-    services = list(world.services.all("demo/here"))
+    services = list(world.services.all("demo/europe-west1"))
     assert len(services) == 1
     (only,) = world.records.workstations_of(ADA, project=None, limit=10, after=None).items
     assert (only.state, only.service_name) == (State.RUNNING, services[0].name)

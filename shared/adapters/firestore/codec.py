@@ -49,11 +49,11 @@ def decode_event(document: Document) -> Event:
     return from_fields(Event, document)
 
 
-def encode_ledger_row(interval: Interval, workstation: Workstation) -> Fields:
-    return to_fields(interval) | {
-        "owner": workstation.owner,
-        "project": workstation.project,
-        "workstation": workstation.id,
+def encode_ledger_row(row: LedgerRow) -> Fields:
+    return to_fields(row.interval) | {
+        "owner": row.owner,
+        "project": row.project,
+        "workstation": row.workstation,
     }
 
 

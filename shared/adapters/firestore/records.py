@@ -64,6 +64,16 @@ class FirestoreRecords:
         writes.user(user)
         commit(writes.batch)
 
+    def book(self, row: LedgerRow, user: Stored[User]) -> None:
+        writes = Writes(self._client)
+        writes.row(row)
+        writes.user(user)
+        try:
+            commit(writes.batch)
+        except (StaleWrite, OutcomeUnknown):
+            if not self._get(self._paths.ledger_row(row.interval.id)).exists:
+                raise
+
     def purge(self, workstation: Stored[Workstation]) -> None:
         writes = Writes(self._client)
         writes.forget(workstation)

@@ -13,7 +13,7 @@ from shared.adapters.firestore.paths import Paths
 from shared.domain.budget import User
 from shared.domain.errors import AlreadyExists, DormouseError, OutcomeUnknown, StaleWrite
 from shared.domain.workstation import Workstation
-from shared.ports import Batch, Stored
+from shared.ports import Batch, LedgerRow, Stored
 
 
 class Writes:
@@ -34,12 +34,22 @@ class Writes:
             signed = replace(batch.event, attempt=attempt)
             reference = self._paths.event(workstation.id, signed.uid, signed.n)
             self.batch.create(reference, codec.encode_event(signed, workstation.owner))
-        for row in batch.intervals:
-            self.batch.create(self._paths.ledger_row(row.id), codec.encode_ledger_row(row, workstation))
+        for interval in batch.intervals:
+            self.row(
+                LedgerRow(
+                    interval=interval,
+                    owner=workstation.owner,
+                    project=workstation.project,
+                    workstation=workstation.id,
+                )
+            )
         for operation in batch.operations:
             self.batch.set(self._paths.operation(operation.id), codec.encode_operation(operation))
         if batch.request:
             self.batch.create(self._paths.request(batch.request.key), codec.encode_request(batch.request))
+
+    def row(self, row: LedgerRow) -> None:
+        self.batch.create(self._paths.ledger_row(row.interval.id), codec.encode_ledger_row(row))
 
     def user(self, user: Stored[User]) -> None:
         self._swap(self._paths.user(user.value.owner), codec.encode_user(user.value), user.version)

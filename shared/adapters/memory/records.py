@@ -63,6 +63,14 @@ class MemoryRecords:
             _unchanged(self._users.get(user.value.owner), user)
             self._keep(self._users, user.value.owner, user.value)
 
+    def book(self, row: LedgerRow, user: Stored[User]) -> None:
+        with self._lock:
+            if row.interval.id in self._ledger:
+                return
+            _unchanged(self._users.get(user.value.owner), user)
+            self._keep(self._users, user.value.owner, user.value)
+            self._ledger[row.interval.id] = row
+
     def purge(self, workstation: Stored[Workstation]) -> None:
         with self._lock:
             _unchanged(self._workstations.get(workstation.value.id), workstation)

@@ -18,8 +18,10 @@ def test_a_provision_answers_with_its_operation_and_price(api: Api) -> None:
     assert operation["response"]["cost"]["hourly"] == {
         "currencyCode": "USD",
         "units": "0",
-        "nanos": 90_900_000,
+        "nanos": 91_200_000,
     }
+    assert operation["response"]["cost"]["millionRequests"]["nanos"] == 400_000_000
+    assert operation["response"]["cost"]["requests"] == 0
     assert operation["response"]["host"].startswith("https://gateway.example/w/ws-")
 
 
@@ -27,7 +29,7 @@ def test_a_provision_answers_with_its_operation_and_price(api: Api) -> None:
 def test_a_preview_has_a_price_and_no_effect(api: Api) -> None:
     answer = api.call("POST", "/v1/workstations?validateOnly=true", {"project": "demo", "size": "ml"})
 
-    assert answer.json()["metadata"]["estimate"]["hourlyRunning"]["nanos"] == 417_600_000
+    assert answer.json()["metadata"]["estimate"]["hourlyRunning"]["nanos"] == 417_900_000
     assert api.call("GET", "/v1/workstations").json()["workstations"] == []
 
 

@@ -141,4 +141,4 @@ def stray(world: World, **changes: Any) -> None:
         changed_at=world.clock.now(),
         uri="https://stray.memory.test",
     )
-    world.services.put("demo/here", replace(view, **changes))
+    world.services.put("demo/europe-west1", replace(view, **changes))
