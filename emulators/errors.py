@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
 
@@ -88,8 +88,14 @@ async def _on_api_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code = Code.NOT_FOUND if error.status_code == 404 else Code.UNIMPLEMENTED
+    # Google finds a method by verb and path together, so a path with another verb names nothing either.
+    code = Code.NOT_FOUND if error.status_code in (404, 405) else Code.UNIMPLEMENTED
     return refusal(code, f"This emulator does not answer {request.method} {request.url.path}.")
+
+
+async def _on_leaving(_request: Request, _error: Exception) -> Response:
+    """Nobody reads this: the client has gone in the middle of its request."""
+    return Response(status_code=499)
 
 
 async def _on_bug(_request: Request, error: Exception) -> JSONResponse:
@@ -100,6 +106,7 @@ async def _on_bug(_request: Request, error: Exception) -> JSONResponse:
 EXCEPTION_HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
     ApiError: _on_api_error,
     HTTPException: _on_http_error,
+    ClientDisconnect: _on_leaving,
     Exception: _on_bug,
 }
 """What an emulator's Starlette application answers when a handler raises."""

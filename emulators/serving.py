@@ -21,6 +21,8 @@ from emulators.errors import Code, refusal
 
 LOOPBACK = "127.0.0.1"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+# What a browser says of a request that its user typed in, and of one of a page that we served.
+_OWN_SITES = ("none", "same-origin")
 _GRACE_SECONDS = 3
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,11 @@ async def ready(_request: Request) -> PlainTextResponse:
 
 
 class HostCheck:
-    """Refuses what a foreign web page sends: under a name that it rebound to 127.0.0.1, or from its own origin.
+    """Refuses what a web page sends: under a name that it rebound to 127.0.0.1, or from an origin other than our own.
 
-    Without the second check any page could post to an emulator, as such requests need nobody's leave.
+    Any page can post to an emulator, as such requests need nobody's leave; one on loopback, such as a workstation's
+    own, is no better than another. A browser says of itself where a request comes from; clients say nothing. What
+    pages are meant to reach (objects by signed URL, say) is served beside this check, not behind it.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str] = LOOPBACK_HOSTS) -> None:
@@ -70,16 +74,21 @@ class HostCheck:
         if scope["type"] != "http" or (foreign := self._foreign(scope)) is None:
             await self._app(scope, receive, send)
             return
-        message = f"This emulator answers on loopback only, not as or to {foreign!r}. Use http://127.0.0.1."
+        message = (
+            f"This emulator answers programs on loopback, not as or to {foreign!r}. Use http://127.0.0.1."
+        )
         await refusal(Code.PERMISSION_DENIED, message)(scope, receive, send)
 
     def _foreign(self, scope: Scope) -> str | None:
-        headers = dict(scope["headers"])
-        host = _host_name(headers.get(b"host", b"").decode("latin-1"))
-        if host not in self._hosts:
-            return host
-        origin = headers.get(b"origin", b"http://localhost").decode("latin-1")
-        return None if _host_name(origin.partition("://")[2]) in LOOPBACK_HOSTS else origin
+        headers = [(name, value.decode("latin-1")) for name, value in scope["headers"]]
+        authority = dict(headers).get(b"host", "").lower()
+        if _host_name(authority) not in self._hosts:
+            return _host_name(authority)
+        origins = [value for name, value in headers if name == b"origin"]
+        foreign = [origin for origin in origins if origin.lower() != f"http://{authority}"]
+        sites = [value for name, value in headers if name == b"sec-fetch-site"]
+        foreign += [f"a {site} page" for site in sites if site not in _OWN_SITES]
+        return foreign[0] if foreign else None
 
 
 def _host_name(authority: str) -> str:

@@ -15,11 +15,11 @@ from emulators.cloud_run.hosting import Hosting
 from emulators.cloud_run.model.names import Place
 from emulators.cloud_run.model.service import Rules
 from emulators.cloud_run.operations import Operations
-from emulators.cloud_run.policies import Policies
 from emulators.cloud_run.quotas import Quotas
 from emulators.cloud_run.reconciliation import Reconciliation
 from emulators.cloud_run.retirement import Retirement
 from emulators.cloud_run.revisions import Revisions
+from emulators.cloud_run.rights import Rights
 from emulators.cloud_run.runtime.contract import Runtime
 from emulators.cloud_run.services import Services
 from emulators.cloud_run.store import Store
@@ -31,16 +31,28 @@ class Admin:
     """The resources of one project and region, and the methods that reach them."""
 
     def __init__(
-        self, arguments: Arguments, *, clock: Clock, gate: FaultGate, hosting: Hosting, runtime: Runtime
+        self,
+        arguments: Arguments,
+        *,
+        clock: Clock,
+        gate: FaultGate,
+        store: Store,
+        rights: Rights,
+        hosting: Hosting,
+        runtime: Runtime,
     ) -> None:
         place = Place(arguments.project, arguments.location)
-        store = Store(arguments.state, clock)
         quotas = Quotas(arguments.limits, place, clock)
         self._revisions = revisions = Revisions(store, place, clock)
-        policies = Policies(store)
         operations = Operations(store, place, clock=clock, gate=gate, delay=arguments.operation_delay)
         catalog = Catalog(
-            store, place, revisions=revisions, policies=policies, history=History(clock), quotas=quotas
+            store,
+            place,
+            revisions=revisions,
+            policies=rights.policies,
+            access=rights.access,
+            history=History(clock),
+            quotas=quotas,
         )
         self._retirement = Retirement(revisions, operations, catalog, clock)
         self._reconciliation = Reconciliation(catalog, operations, hosting, runtime=runtime, clock=clock)
@@ -57,9 +69,9 @@ class Admin:
         self.methods: list[Method] = quotas.metered(
             [
                 *ServiceMethods(services, catalog, names, gate).methods(),
-                *RevisionMethods(revisions, self._retirement, catalog, names).methods(),
-                *PolicyMethods(policies, catalog, names).methods(),
-                *OperationMethods(operations, names).methods(),
+                *RevisionMethods(revisions, self._retirement, catalog, names, gate).methods(),
+                *PolicyMethods(rights, catalog, names, gate).methods(),
+                *OperationMethods(operations, names, gate).methods(),
             ]
         )
 

@@ -34,7 +34,7 @@ _EPILOG = """\
 For observers: GET /, GET /emulator/v1/runtime, GET /emulator/v1/services/NAME/instances,
 POST /emulator/v1/services/NAME/instances/ID:kill. Logs of instances: STATE/logs/NAME/REVISION-ID.log.
 What Google would bill: GET /emulator/v1/services/NAME/bill?from=TIME&to=TIME, GET /emulator/v1/bill for all of them.
-IAM policies are kept, not enforced.
+Who may invoke a service is said by its IAM policy, and by --invoker for all of them; it is enforced where --keys is given.
 Not emulated: traffic splits, several containers, secrets, volumes other than empty_dir.
 """
 
@@ -57,6 +57,7 @@ class Arguments:
     grace: timedelta
     operation_delay: timedelta
     queue_timeout: timedelta
+    readiness_deadline: timedelta
     restart_delay: timedelta
     idle_cpu: IdleCpu
     runtime: str
@@ -71,10 +72,8 @@ def parse(words: list[str] | None = None) -> Arguments:
     """Read the command line; ends the program with an explanation when it is wrong."""
     parser = _parser()
     values = vars(parser.parse_args(words))
-    if bool(values["keys"]) != bool(values["invoker"]):
-        parser.error(
-            "--keys and --invoker belong together: the keys verify the tokens, the invokers are let in."
-        )
+    if values["invoker"] and not values["keys"]:
+        parser.error("--invoker needs --keys: nobody can show who they are without keys to verify tokens by.")
     values["images"] = dict(values.pop("image"))
     values["invokers"] = tuple(values.pop("invoker"))
     values["state"] = values["state"].resolve()
@@ -166,13 +165,15 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
 
 def _add_identity(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--keys", metavar="JWKS_URL", help="the keys of ID tokens; without it everybody may invoke")
+    add(
+        "--keys", metavar="JWKS_URL", help="the keys of ID tokens; without it everybody may invoke everything"
+    )
     add(
         "--invoker",
         action="append",
         default=[],
         metavar="EMAIL",
-        help="an account that may invoke; repeatable",
+        help="an account that may invoke every service, beside those of its policy; repeatable",
     )
     add(
         "--require-service-account",
@@ -187,6 +188,11 @@ def _add_times(parser: argparse.ArgumentParser) -> None:
         ("grace", 10.0, "between SIGTERM and SIGKILL, in real time whatever the clock says"),
         ("operation-delay", 0.05, "how long an operation takes at least"),
         ("queue-timeout", 60.0, "how long a request waits for an instance before 429"),
+        (
+            "readiness-deadline",
+            1800.0,
+            "how long a revision may wait for a machine before its deployment fails",
+        ),
         ("restart-delay", 0.5, "before an instance that died is replaced; doubles up to 30"),
     ):
         parser.add_argument(

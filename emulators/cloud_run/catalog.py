@@ -5,8 +5,9 @@ What belongs to a service comes and goes with it: its revisions and its IAM poli
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from emulators.cloud_run.access import Access
 from emulators.cloud_run.history import History
 from emulators.cloud_run.model.errors import already_exists, not_found
 from emulators.cloud_run.model.messages import ServiceMessage, TemplateMessage, from_json, to_json
@@ -30,6 +31,7 @@ class Catalog:
         *,
         revisions: Revisions,
         policies: Policies,
+        access: Access,
         history: History,
         quotas: Quotas,
     ) -> None:
@@ -38,15 +40,16 @@ class Catalog:
         self._quotas = quotas
         self._revisions = revisions
         self._policies = policies
+        self._access = access
         self._history = history
         self._services: dict[str, ServiceMessage] = {}
 
     def __contains__(self, service_id: str) -> bool:
         return service_id in self._services
 
-    def get(self, service_id: str) -> ServiceMessage:
-        """One service; NOT_FOUND when there is none."""
-        service = self._services.get(service_id)
+    def get(self, service_id: str, ago: float = 0.0) -> ServiceMessage:
+        """One service, as it was so many seconds ago; NOT_FOUND when there is none."""
+        service = self._then(ago).get(service_id)
         if service is None:
             raise not_found(self._place.service(service_id))
         return service
@@ -65,10 +68,9 @@ class Catalog:
         """The templates of those of its revisions that are there, by their ids."""
         return self._revisions.templates(service_id, *revision_ids)
 
-    def page(self, size: int, token: str, *, show_deleted: bool, stale_seconds: float = 0.0) -> Page:
+    def page(self, size: int, token: str, *, show_deleted: bool, ago: float = 0.0) -> Page:
         """One page, newest first; of the list as it was so many seconds ago."""
-        services = self._history.seconds_ago(stale_seconds) if stale_seconds else self._services.values()
-        shown = [s for s in services if show_deleted or not s.HasField("delete_time")]
+        shown = [s for s in self._then(ago).values() if show_deleted or not s.HasField("delete_time")]
         newest = sorted(shown, key=lambda s: (s.create_time.ToNanoseconds(), s.name), reverse=True)
         return page_of(newest, size, token)
 
@@ -90,6 +92,7 @@ class Catalog:
         """Forget a service and what belongs to it."""
         await self._revisions.forget(service_id)
         await self._policies.forget(service_id)
+        self._access.forget(service_id)
         self._services.pop(service_id, None)
         self._history.note(service_id, None)
         await self._store.remove(KIND, service_id)
@@ -103,6 +106,10 @@ class Catalog:
             self._history.begin_with(service_id, service)
             yield service_id, service
 
+    def _then(self, ago: float) -> Mapping[str, ServiceMessage]:
+        return self._history.seconds_ago(ago) if ago else self._services
+
     def _notice(self, service_id: str, service: ServiceMessage) -> None:
         self._history.note(service_id, service)
+        self._access.follow(service_id, service)
         self._revisions.follow(service_id, service)

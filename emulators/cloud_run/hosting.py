@@ -45,7 +45,7 @@ class Hosting:
         """Let a reserved site accept requests."""
 
         async def check(request: Request) -> Request:
-            return await self._invokers.admit(request, site.listener.uri)
+            return await self._invokers.admit(request, site.service_id, site.listener.uri)
 
         settings = self._settings
         backend = Backend(site.service_id, check, site.autoscaler, settings.gate, settings.clock)

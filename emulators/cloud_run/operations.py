@@ -17,6 +17,7 @@ from google.longrunning import operations_pb2
 from google.protobuf import json_format
 
 from emulators.clock import Clock
+from emulators.cloud_run.history import History
 from emulators.cloud_run.model.errors import not_found
 from emulators.cloud_run.model.messages import Json
 from emulators.cloud_run.model.names import Place
@@ -42,6 +43,9 @@ class Operations:
         self._gate = gate
         self._delay = delay
         self._operations = _load(store)
+        self._history = History(clock)
+        for operation_id, operation in self._operations.items():
+            self._history.begin_with(operation_id, operation)
         self._finished: dict[str, asyncio.Event] = {}
         self._struck: dict[str, Json] = {}
 
@@ -49,7 +53,7 @@ class Operations:
         """A new unfinished operation on the resource."""
         operation = self._new(resource)
         operation_id = _id(operation.name)
-        self._operations[operation_id] = operation
+        self._put(operation_id, operation)
         self._finished[operation_id] = asyncio.Event()
         await self._save(operation_id)
         await self._forget_oldest()
@@ -72,7 +76,7 @@ class Operations:
         failure = self._struck.pop(operation_id, failure)
         if operation_id not in self._operations:
             return
-        self._operations[operation_id] = _done(operations_pb2.Operation(name=name), resource, failure)
+        self._put(operation_id, _done(operations_pb2.Operation(name=name), resource, failure))
         await self._save(operation_id)
         if event := self._finished.pop(operation_id, None):
             event.set()
@@ -81,9 +85,9 @@ class Operations:
         """The operation of a call that only validates; it is not kept."""
         return _done(self._new(resource), resource, None)
 
-    def get(self, operation_id: str) -> Message:
-        """One operation; NOT_FOUND when there is none."""
-        operation = self._operations.get(operation_id)
+    def get(self, operation_id: str, ago: float = 0.0) -> Message:
+        """One operation, as it was so many seconds ago; NOT_FOUND when there is none."""
+        operation = self._then(ago).get(operation_id)
         if operation is None:
             raise not_found(self._place.operation(operation_id))
         return operation
@@ -97,14 +101,15 @@ class Operations:
                     await event.wait()
         return self.get(operation_id)
 
-    def page(self, size: int, token: str) -> Page:
-        """One page, newest first."""
-        return page_of(list(reversed(self._operations.values())), size, token)
+    def page(self, size: int, token: str, ago: float = 0.0) -> Page:
+        """One page, newest first, as it was so many seconds ago."""
+        return page_of(list(reversed(self._then(ago).values())), size, token)
 
     async def delete(self, operation_id: str) -> None:
         """Forget an operation; what it does goes on."""
         self.get(operation_id)
         del self._operations[operation_id]
+        self._history.note(operation_id, None)
         await self._store.remove(KIND, operation_id)
 
     def unfinished(self, kind: type[Any]) -> Iterator[tuple[str, Message]]:
@@ -113,6 +118,13 @@ class Operations:
             resource = kind()
             if not operation.done and operation.metadata.Unpack(resource):
                 yield operation.name, resource
+
+    def _then(self, ago: float) -> dict[str, Message]:
+        return self._history.seconds_ago(ago) if ago else self._operations
+
+    def _put(self, operation_id: str, operation: Message) -> None:
+        self._operations[operation_id] = operation
+        self._history.note(operation_id, operation)
 
     def _new(self, resource: Message) -> Message:
         operation = operations_pb2.Operation(name=self._place.operation(str(uuid.uuid4())))

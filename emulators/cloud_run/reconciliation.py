@@ -18,10 +18,13 @@ from emulators.cloud_run.model.revision import image_of, revision_of
 from emulators.cloud_run.model.scaling import instance_range
 from emulators.cloud_run.operations import Operations
 from emulators.cloud_run.runtime.contract import Runtime
+from emulators.errors import Code
 from emulators.rpc.method import Message
 
-_NOT_FOUND = 5
-_FAILED_PRECONDITION = 9
+_CODES = {
+    Reason.CONTAINER_MISSING: Code.NOT_FOUND,
+    Reason.PROGRESS_DEADLINE_EXCEEDED: Code.DEADLINE_EXCEEDED,
+}
 
 
 class AddressTaken(Exception):
@@ -47,7 +50,7 @@ class Reconciliation:
         self._clock = clock
         self._checks: dict[str, asyncio.Future[Verdict]] = {}
         self._verdicts: dict[str, Verdict] = {}
-        self._missing: dict[str, str] = {}
+        self._missing: dict[str, Verdict] = {}
         self._work: set[asyncio.Task[None]] = set()
 
     async def restore(self) -> None:
@@ -96,10 +99,11 @@ class Reconciliation:
         """A revision's instance is up: its check has passed, and an earlier failure is over."""
         self._report(service_id, revision, Verdict(ready=True))
 
-    def instance_failed(self, service_id: str, revision: str, message: str) -> None:
+    def instance_failed(self, service_id: str, revision: str, message: str, *, late: bool) -> None:
         """A revision's instance did not start: Ready is false and says why."""
         text = f"Revision '{revision}' is not ready and cannot serve traffic. {message}"
-        self._report(service_id, revision, Verdict(False, Reason.HEALTH_CHECK_CONTAINER_ERROR, text))
+        reason = Reason.PROGRESS_DEADLINE_EXCEEDED if late else Reason.HEALTH_CHECK_CONTAINER_ERROR
+        self._report(service_id, revision, Verdict(False, reason, text))
 
     def _report(self, service_id: str, revision: str, verdict: Verdict) -> None:
         service = self._catalog.find(service_id)
@@ -125,7 +129,7 @@ class Reconciliation:
         present = await self._runtime.has(image_of(service))
         site.autoscaler.adopt(revision_of(service, service_id) if present else None, instance_range(service))
         if service.reconciling:
-            missing = "" if present else await self._runtime.fetch(image_of(service))
+            missing = None if present else await self._fetched(image_of(service))
             await self._settle(service_id, service.generation, _verdict(service, missing))
 
     async def _complete(self, service_id: str, service: ServiceMessage, operation: str) -> None:
@@ -136,7 +140,7 @@ class Reconciliation:
             check = self._checks.get(service_id)
         if check is not None:
             await check
-        verdict = self._verdicts.get(service_id) or _verdict(service, self._missing.get(service_id, ""))
+        verdict = self._verdicts.get(service_id) or _verdict(service, self._missing.get(service_id))
         await self._settle(service_id, service.generation, verdict)
         failure = None if verdict.ready else _status(verdict)
         await self._operations.finish(operation, self._catalog.find(service_id) or service, failure)
@@ -158,18 +162,27 @@ class Reconciliation:
     def _apply(self, service_id: str, service: ServiceMessage, site: Site, *, present: bool) -> None:
         revision = revision_of(service, service_id) if present else None
         if not present:
-            self._missing[service_id] = f"Image '{image_of(service)}' has not been fetched yet."
+            self._missing[service_id] = _without(f"Image '{image_of(service)}' has not been fetched yet.")
         if site.autoscaler.apply(revision, instance_range(service)):
             self._checks[service_id] = asyncio.get_running_loop().create_future()
 
     async def _fetch(self, service_id: str, service: ServiceMessage) -> None:
-        missing = await self._runtime.fetch(image_of(service))
+        missing = await self._fetched(image_of(service))
         if not self._is_latest(service_id, service):
             return
         if missing:
             self._missing[service_id] = missing
-        elif self._missing.pop(service_id, ""):
+        elif self._missing.pop(service_id, None):
             self._apply(service_id, service, self._hosting.site(service_id), present=True)
+
+    async def _fetched(self, image: str) -> Verdict | None:
+        """What keeps a revision from being ready when its image cannot be had; None when it is here."""
+        try:
+            missing = await self._runtime.fetch(image)
+        except TimeoutError:
+            text = f"Image '{image}' could not be imported. Resource readiness deadline exceeded."
+            return Verdict(False, Reason.PROGRESS_DEADLINE_EXCEEDED, text)
+        return _without(missing) if missing else None
 
     def _is_latest(self, service_id: str, service: ServiceMessage) -> bool:
         latest = self._catalog.find(service_id)
@@ -190,14 +203,17 @@ class Reconciliation:
         task.add_done_callback(self._work.discard)
 
 
-def _verdict(service: ServiceMessage, missing: str) -> Verdict:
-    if missing:
-        return Verdict(False, Reason.CONTAINER_MISSING, missing)
+def _verdict(service: ServiceMessage, missing: Verdict | None) -> Verdict:
+    if missing is not None:
+        return missing
     if instance_range(service).off:
         return Verdict(True, Reason.HEALTH_CHECK_SKIPPED)
     return Verdict(ready=True)
 
 
+def _without(why: str) -> Verdict:
+    return Verdict(False, Reason.CONTAINER_MISSING, why)
+
+
 def _status(verdict: Verdict) -> Json:
-    code = _NOT_FOUND if verdict.reason is Reason.CONTAINER_MISSING else _FAILED_PRECONDITION
-    return {"code": code, "message": verdict.message}
+    return {"code": _CODES.get(verdict.reason, Code.FAILED_PRECONDITION).number, "message": verdict.message}

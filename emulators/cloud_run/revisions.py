@@ -10,6 +10,7 @@ from collections.abc import Collection
 from google.protobuf import json_format
 
 from emulators.clock import Clock
+from emulators.cloud_run.history import History
 from emulators.cloud_run.model.errors import not_found
 from emulators.cloud_run.model.messages import ServiceMessage, TemplateMessage, to_json
 from emulators.cloud_run.model.names import Place
@@ -37,6 +38,7 @@ class Revisions:
         self._kept = kept
         self._services: defaultdict[str, dict[str, Message]] = defaultdict(dict)
         self._unsaved: defaultdict[str, set[str]] = defaultdict(set)
+        self._history = History(clock)
 
     def load(self, service_ids: Collection[str]) -> None:
         """What the disk remembers of these services; of others there is nothing that anybody could still name."""
@@ -44,18 +46,25 @@ class Revisions:
         for revision in sorted(found, key=_age):
             if revision.service in service_ids:
                 self._services[revision.service][_id(revision.name)] = revision
+                self._history.begin_with(revision.name, revision)
 
-    def get(self, service_id: str, revision_id: str) -> Message:
-        """One revision; NOT_FOUND when there is none."""
-        revision = self._services[service_id].get(revision_id) if service_id in self._services else None
+    def get(self, service_id: str, revision_id: str, ago: float = 0.0) -> Message:
+        """One revision, as it was so many seconds ago; NOT_FOUND when there is none."""
+        if ago:
+            revision = self._history.seconds_ago(ago).get(self._name(service_id, revision_id))
+        else:
+            revision = self._services.get(service_id, {}).get(revision_id)
         if revision is None:
-            raise not_found(f"{self._place.service(service_id)}/revisions/{revision_id}")
+            raise not_found(self._name(service_id, revision_id))
         return revision
 
-    def newest_first(self, service_id: str | None) -> list[Message]:
-        """The revisions of a service; of all services for None."""
+    def newest_first(self, service_id: str | None, ago: float = 0.0) -> list[Message]:
+        """The revisions of a service, as they were so many seconds ago; of all services for None."""
         services = self._services.values() if service_id is None else [self._services.get(service_id, {})]
         every = [revision for revisions in services for revision in revisions.values()]
+        if ago:
+            then = self._history.seconds_ago(ago).values()
+            every = [revision for revision in then if service_id in (None, revision.service)]
         return sorted(every, key=_age, reverse=True)
 
     def templates(self, service_id: str, *revision_ids: str) -> dict[str, TemplateMessage]:
@@ -70,8 +79,11 @@ class Revisions:
         if newest not in revisions:
             revisions[newest] = new_revision(service, str(uuid.uuid4()), now)
             self._unsaved[service_id].add(newest)
+            self._history.note(revisions[newest].name, revisions[newest])
         changed = {key for key, revision in revisions.items() if follow(revision, service, now)}
         self._unsaved[service_id] |= changed
+        for key in changed:
+            self._history.note(revisions[key].name, revisions[key])
 
     async def save(self, service_id: str) -> None:
         """Write what `follow` changed, and forget the oldest of those that do not serve when there are too many."""
@@ -90,13 +102,19 @@ class Revisions:
     async def remove(self, service_id: str, revision_id: str) -> None:
         """Forget a revision; a missing one is fine."""
         self._services[service_id].pop(revision_id, None)
+        self._history.note(self._name(service_id, revision_id), None)
         await self._store.remove(KIND, _key(service_id, revision_id))
 
     async def forget(self, service_id: str) -> None:
         """Forget the revisions of a service that is deleted."""
         self._unsaved.pop(service_id, None)
         revisions = self._services.pop(service_id, {})
+        for key in revisions:
+            self._history.note(self._name(service_id, key), None)
         await asyncio.gather(*(self._store.remove(KIND, _key(service_id, key)) for key in revisions))
+
+    def _name(self, service_id: str, revision_id: str) -> str:
+        return f"{self._place.service(service_id)}/revisions/{revision_id}"
 
 
 def _key(service_id: str, revision_id: str) -> str:

@@ -19,16 +19,16 @@ from emulators.cloud_run.arguments import Arguments
 from emulators.cloud_run.choice import choose
 from emulators.cloud_run.cpu_quota import bounded
 from emulators.cloud_run.front.invoker import Invokers
-from emulators.cloud_run.front.keys import Keys
 from emulators.cloud_run.hosting import Hosting
 from emulators.cloud_run.instances.settings import InstanceSettings
+from emulators.cloud_run.meter.clerk import Clerk
 from emulators.cloud_run.meter.journal import Journal
 from emulators.cloud_run.meter.meter import Meter
-from emulators.cloud_run.meter.prices import PriceList
 from emulators.cloud_run.meter.routes import BillRoutes
+from emulators.cloud_run.rights import rights_of
 from emulators.cloud_run.runtime.contract import Runtime
 from emulators.cloud_run.runtime.ports import LOOPBACK
-from emulators.cloud_run.store import locked
+from emulators.cloud_run.store import Store, locked
 from emulators.control import ControlRoutes
 from emulators.errors import EXCEPTION_HANDLERS
 from emulators.faults.gate import FaultGate, read_rules
@@ -94,17 +94,21 @@ def _server(app: Starlette, port: int) -> uvicorn.Server:
 async def _running(arguments: Arguments, runtime: Runtime, app: Starlette) -> AsyncIterator[None]:
     clock = Clock(arguments.state / "clock.json")
     gate = FaultGate(clock, read_rules(arguments.faults) if arguments.faults else ())
-    meter = Meter(Journal(arguments.state / "meter" / "facts.jsonl"), clock)
+    facts = arguments.state / "meter" / "facts.jsonl"
+    meter = Meter(Journal(facts), clock)
     settings = _instance_settings(arguments, clock, gate, meter)
-    keys = Keys(arguments.keys) if arguments.keys else None
-    hosting = Hosting(settings, runtime, Invokers(keys, arguments.invokers))
-    admin = Admin(arguments, clock=clock, gate=gate, hosting=hosting, runtime=runtime)
+    store = Store(arguments.state, clock)
+    rights = rights_of(store, clock, gate, keys_url=arguments.keys, invokers=arguments.invokers)
+    hosting = Hosting(settings, runtime, Invokers(rights.tokens, rights.access))
+    admin = Admin(
+        arguments, clock=clock, gate=gate, store=store, rights=rights, hosting=hosting, runtime=runtime
+    )
     app.router.routes.extend(rest.routes(admin.methods, gate))
     _publish(
         app,
         ObserverRoutes(hosting, runtime),
         ControlRoutes(clock, gate),
-        BillRoutes(meter, PriceList(arguments.location)),
+        BillRoutes(meter, Clerk(facts, arguments.location)),
     )
     try:
         await admin.restore()
@@ -140,6 +144,7 @@ def _instance_settings(arguments: Arguments, clock: Clock, gate: FaultGate, mete
         idle_shutdown=arguments.idle_shutdown,
         grace=arguments.grace,
         queue_timeout=arguments.queue_timeout,
+        readiness_deadline=arguments.readiness_deadline,
         restart_delay=arguments.restart_delay,
         idle_cpu=arguments.idle_cpu,
         metadata=arguments.metadata,

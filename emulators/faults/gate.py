@@ -52,6 +52,11 @@ class FaultGate:
         found = [rule for rule in self._of(method, resource) if rule.effect is effect and rule.strikes()]
         return found[0] if found else None
 
+    def ago(self, method: str, resource: str) -> float:
+        """How many seconds old what this call reads is to be: as a STALE rule that hits it says, else none."""
+        rule = self.strikes(Effect.STALE, method, resource)
+        return rule.seconds if rule else 0.0
+
     def _of(self, method: str, resource: str) -> list[Rule]:
         return [rule for rule in self._rules.values() if rule.matches(method, resource)]
 

@@ -26,7 +26,7 @@ class Effect(StrEnum):
     DROP = "drop"
     """Its connection breaks without an answer."""
     STALE = "stale"
-    """A list answers as it was `seconds` ago."""
+    """A read answers as it would have `seconds` ago."""
     KILL = "kill"
     """The instance that has the request is killed."""
 

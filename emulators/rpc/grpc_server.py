@@ -9,10 +9,12 @@ from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, json_format
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # noqa: F401 - makes the types of details known
 
 from emulators.errors import ApiError
 from emulators.faults.gate import Dropped, FaultGate
+from emulators.rpc.credentials import carry
 from emulators.rpc.method import Message, Method
 from emulators.serving import LOOPBACK
 
@@ -52,14 +54,19 @@ def _handlers(methods: Iterable[Method], gate: FaultGate) -> tuple[grpc.GenericR
     for method in methods:
         services[method.service][method.name] = grpc.unary_unary_rpc_method_handler(
             _behaviour(method, gate),
-            request_deserializer=method.request.FromString,
             response_serializer=method.response.SerializeToString,
         )
     return tuple(grpc.method_handlers_generic_handler(name, table) for name, table in services.items())
 
 
-def _behaviour(method: Method, gate: FaultGate) -> Callable[[Message, Any], Awaitable[Message]]:
-    async def behave(request: Message, context: Any) -> Message:
+def _behaviour(method: Method, gate: FaultGate) -> Callable[[bytes, Any], Awaitable[Message]]:
+    async def behave(encoded: bytes, context: Any) -> Message:
+        carry(dict(context.invocation_metadata()).get("authorization"))
+        try:
+            request = method.request.FromString(encoded)
+        except DecodeError:
+            # The library itself would call it UNKNOWN; gRPC's table of codes has INTERNAL for it.
+            await context.abort(grpc.StatusCode.INTERNAL, "Error parsing request proto.")
         try:
             return await gate.around(method.name, method.resource(request), lambda: _whole(method, request))
         except ApiError as error:

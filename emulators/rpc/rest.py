@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from emulators.errors import ApiError, Code
 from emulators.faults.gate import Dropped, FaultGate
+from emulators.rpc.credentials import carry
 from emulators.rpc.method import Message, Method
 from emulators.serving import cut
 
@@ -46,6 +47,7 @@ def _route(method: Method, gate: FaultGate) -> Route:
     path = _VARIABLE.sub(lambda found: _opened(found, templates), method.path)
 
     async def endpoint(request: Request) -> Response:
+        carry(request.headers.get("authorization"))
         message = await _message(method, request, templates)
         try:
             answer = await gate.around(method.name, method.resource(message), lambda: method.handler(message))

@@ -11,6 +11,7 @@ from emulators.cloud_run.api.interface import Interface
 from emulators.cloud_run.api.names import Names
 from emulators.cloud_run.model.errors import invalid
 from emulators.cloud_run.operations import Operations
+from emulators.faults.gate import FaultGate
 from emulators.rpc.method import Message, Method
 
 _OPERATIONS = Interface("google.longrunning.Operations")
@@ -21,10 +22,11 @@ _List = longrunning.ListOperationsResponse
 
 
 class OperationMethods:
-    """Each is one call of `Operations`."""
+    """Each is one call of `Operations`; reads are stale when a fault says so."""
 
-    def __init__(self, operations: Operations, names: Names) -> None:
+    def __init__(self, operations: Operations, names: Names, gate: FaultGate) -> None:
         self._operations = operations
+        self._gate = gate
         self._names = names
 
     def methods(self) -> list[Method]:
@@ -41,12 +43,14 @@ class OperationMethods:
 
     async def get(self, request: Message) -> Message:
         """GetOperation."""
-        return self._operations.get(self._names.operation(request.name))
+        operation_id = self._names.operation(request.name)
+        return self._operations.get(operation_id, self._gate.ago("GetOperation", request.name))
 
     async def list(self, request: Message) -> Message:
         """ListOperations; newest first."""
         self._names.location(request.name, "name")
-        page = self._operations.page(request.page_size, request.page_token)
+        ago = self._gate.ago("ListOperations", request.name)
+        page = self._operations.page(request.page_size, request.page_token, ago)
         return _List(operations=page.items, next_page_token=page.next_token)
 
     async def wait(self, request: Message) -> Message:

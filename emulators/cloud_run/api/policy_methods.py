@@ -9,7 +9,10 @@ from emulators.cloud_run.api.interface import Interface
 from emulators.cloud_run.api.names import Names
 from emulators.cloud_run.catalog import Catalog
 from emulators.cloud_run.model.policy import check_permissions, check_version
-from emulators.cloud_run.policies import Policies
+from emulators.cloud_run.model.roles import PERMISSIONS
+from emulators.cloud_run.rights import Rights
+from emulators.faults.gate import FaultGate
+from emulators.rpc.credentials import bearer
 from emulators.rpc.method import Message, Method
 
 _SERVICES = Interface("google.cloud.run.v2.Services")
@@ -19,8 +22,11 @@ _ONE = "/v2/{resource=projects/*/locations/*/services/*}"
 class PolicyMethods:
     """The IAM policies of services that exist."""
 
-    def __init__(self, policies: Policies, catalog: Catalog, names: Names) -> None:
-        self._policies = policies
+    def __init__(self, rights: Rights, catalog: Catalog, names: Names, gate: FaultGate) -> None:
+        self._policies = rights.policies
+        self._access = rights.access
+        self._tokens = rights.tokens
+        self._gate = gate
         self._catalog = catalog
         self._names = names
 
@@ -39,7 +45,7 @@ class PolicyMethods:
         """GetIamPolicy; empty when none was ever set."""
         service_id = self._service_id(request)
         check_version(request.options.requested_policy_version, "options.requested_policy_version")
-        return self._policies.get(service_id)
+        return self._policies.get(service_id, self._gate.ago("GetIamPolicy", request.resource))
 
     async def set(self, request: Message) -> Message:
         """SetIamPolicy."""
@@ -48,11 +54,16 @@ class PolicyMethods:
         )
 
     async def test(self, request: Message) -> Message:
-        """TestIamPermissions: everything that was asked for, as the caller is the owner; nothing if no service is there."""
+        """TestIamPermissions: those of the asked that the caller has; none if no service is there."""
         service_id = self._names.service(request.resource, "resource")
         check_permissions(request.permissions)
-        granted = request.permissions if service_id in self._catalog else ()
-        return iam.TestIamPermissionsResponse(permissions=granted)
+        held = await self._held(service_id) if service_id in self._catalog else frozenset()
+        return iam.TestIamPermissionsResponse(permissions=[p for p in request.permissions if p in held])
+
+    async def _held(self, service_id: str) -> frozenset[str]:
+        """Whoever reaches the Admin API is the project's owner, but who shows an ID token asks for that account."""
+        caller = await self._tokens.caller(bearer())
+        return PERMISSIONS if caller is None else self._access.permissions(service_id, caller)
 
     def _service_id(self, request: Message) -> str:
         service_id = self._names.service(request.resource, "resource")

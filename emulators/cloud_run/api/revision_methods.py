@@ -12,6 +12,7 @@ from emulators.cloud_run.model.revision_resource import Revision
 from emulators.cloud_run.paging import page_of
 from emulators.cloud_run.retirement import Retirement
 from emulators.cloud_run.revisions import Revisions
+from emulators.faults.gate import FaultGate
 from emulators.rpc.method import Message, Method
 
 _REVISIONS = Interface("google.cloud.run.v2.Revisions")
@@ -21,13 +22,16 @@ _List = run.ListRevisionsResponse.pb()
 
 
 class RevisionMethods:
-    """Reads of the revisions, and the delete of a retired one."""
+    """Reads of the revisions, stale when a fault says so, and the delete of a retired one."""
 
-    def __init__(self, revisions: Revisions, retirement: Retirement, catalog: Catalog, names: Names) -> None:
+    def __init__(
+        self, revisions: Revisions, retirement: Retirement, catalog: Catalog, names: Names, gate: FaultGate
+    ) -> None:
         self._revisions = revisions
         self._retirement = retirement
         self._catalog = catalog
         self._names = names
+        self._gate = gate
 
     def methods(self) -> list[Method]:
         """The method table."""
@@ -39,14 +43,16 @@ class RevisionMethods:
 
     async def get(self, request: Message) -> Message:
         """GetRevision."""
-        return self._revisions.get(*self._names.revision(request.name))
+        ids = self._names.revision(request.name)
+        return self._revisions.get(*ids, self._gate.ago("GetRevision", request.name))
 
     async def list(self, request: Message) -> Message:
         """ListRevisions; newest first, of one service or, for `-`, of all."""
         service_id = self._names.service(request.parent, "parent")
+        ago = self._gate.ago("ListRevisions", request.parent)
         if service_id != ANY:
-            self._catalog.get(service_id)
-        listed = self._revisions.newest_first(None if service_id == ANY else service_id)
+            self._catalog.get(service_id, ago)
+        listed = self._revisions.newest_first(None if service_id == ANY else service_id, ago)
         page = page_of(listed, request.page_size, request.page_token)
         return _List(revisions=page.items, next_page_token=page.next_token)
 

@@ -11,7 +11,6 @@ from emulators.cloud_run.catalog import Catalog
 from emulators.cloud_run.model.messages import Service
 from emulators.cloud_run.services import Services
 from emulators.faults.gate import FaultGate
-from emulators.faults.rule import Effect
 from emulators.rpc.method import Message, Method
 
 _SERVICES = Interface("google.cloud.run.v2.Services")
@@ -22,7 +21,7 @@ _List = run.ListServicesResponse.pb()
 
 
 class ServiceMethods:
-    """Each is one call of `Services` or of the catalog."""
+    """Each is one call of `Services` or of the catalog; reads are stale when a fault says so."""
 
     def __init__(self, services: Services, catalog: Catalog, names: Names, gate: FaultGate) -> None:
         self._services = services
@@ -53,17 +52,17 @@ class ServiceMethods:
 
     async def get(self, request: Message) -> Message:
         """GetService."""
-        return self._catalog.get(self._names.service(request.name))
+        service_id = self._names.service(request.name)
+        return self._catalog.get(service_id, self._gate.ago("GetService", request.name))
 
     async def list(self, request: Message) -> Message:
-        """ListServices; newest first, and stale when a fault says so."""
+        """ListServices; newest first."""
         self._names.location(request.parent)
-        stale = self._gate.strikes(Effect.STALE, "ListServices", request.parent)
         page = self._catalog.page(
             request.page_size,
             request.page_token,
             show_deleted=request.show_deleted,
-            stale_seconds=stale.seconds if stale else 0.0,
+            ago=self._gate.ago("ListServices", request.parent),
         )
         return _List(services=page.items, next_page_token=page.next_token)
 

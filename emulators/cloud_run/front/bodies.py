@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 
-from emulators.cloud_run.front.heads import Body, Framing
+from emulators.cloud_run.front.heads import MAX_HEAD_BYTES, Body, Framing
+from emulators.cloud_run.front.sender import Receiver
 
 _PIECE = 64 * 1024
 # Stricter than int(): no sign, no underscore, nothing that another reader could take differently.
@@ -16,7 +17,7 @@ class Truncated(Exception):
     """The sender stopped before the end of its body, or broke its framing."""
 
 
-async def copy_body(body: Body, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy_body(body: Body, reader: asyncio.StreamReader, writer: Receiver) -> None:
     """Relay one body piece by piece, as fast as the receiver takes it."""
     if body.framing is Framing.LENGTH:
         await _copy_exactly(body.length, reader, writer)
@@ -26,14 +27,14 @@ async def copy_body(body: Body, reader: asyncio.StreamReader, writer: asyncio.St
         await copy_until_close(reader, writer)
 
 
-async def copy_until_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy_until_close(reader: asyncio.StreamReader, writer: Receiver) -> None:
     """Relay bytes until the sender ends its side."""
     while piece := await reader.read(_PIECE):
         writer.write(piece)
         await writer.drain()
 
 
-async def _copy_exactly(length: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy_exactly(length: int, reader: asyncio.StreamReader, writer: Receiver) -> None:
     while length:
         piece = await reader.read(min(length, _PIECE))
         if not piece:
@@ -43,23 +44,29 @@ async def _copy_exactly(length: int, reader: asyncio.StreamReader, writer: async
         await writer.drain()
 
 
-async def _copy_chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy_chunks(reader: asyncio.StreamReader, writer: Receiver) -> None:
     while True:
         line = await _line(reader)
         match = _CHUNK_SIZE.match(line)
         if match is None:
             raise Truncated("A chunk's size is malformed.")
-        writer.write(line)
         size = int(match[1], 16)
         if size == 0:
             break
+        writer.write(b"%x\r\n" % size)
         await _copy_exactly(size + 2, reader, writer)
-    # Trailers, and the empty line that ends them.
-    while line := await _line(reader):
-        writer.write(line)
-        if line == b"\r\n":
-            break
+    await _skip_trailers(reader)
+    writer.write(b"0\r\n\r\n")
     await writer.drain()
+
+
+async def _skip_trailers(reader: asyncio.StreamReader) -> None:
+    """Whoever relays a message may leave its trailers out; some containers take them for a broken request."""
+    length = 0
+    while (line := await _line(reader)) != b"\r\n":
+        length += len(line)
+        if length > MAX_HEAD_BYTES:
+            raise Truncated("The trailers are too long.")
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

@@ -12,6 +12,11 @@ MAX_HEAD_BYTES = 64 * 1024
 # Cloud Run's limit for HTTP/1 bodies of a given length; chunked ones have none.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# No blank and no control character: a line break would begin a header that nobody has looked at.
+_TARGET = re.compile(rb"[^\x00-\x20\x7f]+")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+# What a Connection header cannot take away: it says how the message is read, and for whom it is.
+_LASTING = frozenset((b"content-length", b"transfer-encoding", b"host"))
 _HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"te"))
 Header = tuple[bytes, bytes]
 
@@ -77,7 +82,7 @@ class Head:
 
     def end_to_end(self) -> Self:
         """Without the headers that concern one connection only."""
-        named = self.tokens(b"connection")
+        named = self.tokens(b"connection") - _LASTING
         kept = (h for h in self.headers if h[0].lower() not in _HOP_BY_HOP and h[0].lower() not in named)
         return replace(self, headers=tuple(kept))
 
@@ -131,9 +136,17 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     if not block:
         return None
     start, headers = _parse(block)
-    if start[2] not in (b"HTTP/1.1", b"HTTP/1.0") or not _TOKEN.fullmatch(start[0]):
+    method, target, version = start
+    known = version in (b"HTTP/1.1", b"HTTP/1.0")
+    if not (known and _TOKEN.fullmatch(method) and _TARGET.fullmatch(target)):
         raise BadHead(400, "This is not an HTTP/1.1 request line.")
-    return Request(start, headers)
+    request = Request(start, headers)
+    hosts = len(request.values(b"host"))
+    if hosts > 1 or (hosts == 0 and version == b"HTTP/1.1"):
+        raise BadHead(400, "A request has one Host header.")
+    if version == b"HTTP/1.0" and request.values(b"transfer-encoding"):
+        raise BadHead(400, "HTTP/1.0 has no Transfer-Encoding.")
+    return request
 
 
 async def read_response(reader: asyncio.StreamReader) -> Response:
@@ -182,6 +195,6 @@ def _body(head: Head, otherwise: Body) -> Body:
     if not lengths:
         return otherwise
     length = lengths.pop()
-    if lengths or not length.isdigit():
+    if lengths or not _LENGTH.fullmatch(length):
         raise BadHead(400, "Content-Length is malformed.")
     return Body(Framing.LENGTH, int(length))

@@ -1,55 +1,41 @@
-"""Who may invoke a service? The bearer of a Google ID token for its address, if its e-mail is among the invokers.
+"""Who may invoke a service? Whoever may by its policy, and shows a Google ID token for its address where that is needed.
 
-The answers are Cloud Run's: 403 without a token, 401 for one that does not hold, 403 for somebody else's.
+The answers are Cloud Run's: 403 without a token, 401 for one that does not hold, 403 for somebody else's. A service that
+everybody may invoke is not asked whose token a request has: it may be the service's own affair.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection
-from typing import Any
-
-import httpx2
-import jwt
-
+from emulators.cloud_run.access import Access
 from emulators.cloud_run.front.heads import Request
-from emulators.cloud_run.front.keys import Keys
 from emulators.cloud_run.front.refusals import Refusal
+from emulators.cloud_run.front.tokens import Tokens
 
 SERVERLESS_HEADER = b"x-serverless-authorization"
-ISSUER = "https://accounts.google.com"
-_CHALLENGE = 'Bearer error="invalid_token"'
-_KEPT_TOKENS = 1000
 
 
 class Invokers:
-    """The IAM check in front of every service; without a key source everybody may invoke."""
+    """The IAM check in front of every service; where no token can be verified everybody may invoke."""
 
-    def __init__(self, keys: Keys | None, emails: Collection[str]) -> None:
-        self._keys = keys
-        self._emails = frozenset(emails)
-        self._verified: dict[tuple[str, str], float] = {}
+    def __init__(self, tokens: Tokens, access: Access) -> None:
+        self._tokens = tokens
+        self._access = access
 
-    async def admit(self, request: Request, audience: str) -> Request:
+    async def admit(self, request: Request, service_id: str, audience: str) -> Request:
         """The request as the container may see it; Refusal 401 or 403."""
-        if self._keys is None:
+        ago = self._access.behind(service_id)
+        if not self._tokens.can_tell or self._access.may_invoke(service_id, None, ago):
             return request.without(SERVERLESS_HEADER)
         serverless = request.values(SERVERLESS_HEADER)
         token = _bearer(serverless or request.values(b"authorization"))
-        if self._verified.get((token, audience), 0.0) <= time.time():
-            await self._verify(self._keys, token, audience)
-        return request.without(SERVERLESS_HEADER) if serverless else _without_signature(request, token)
-
-    async def _verify(self, keys: Keys, token: str, audience: str) -> None:
-        claims = await _claims(keys, token, audience)
-        email = claims.get("email")
-        if claims.get("email_verified") is not True or email not in self._emails:
+        caller = await self._tokens.verify(token, audience)
+        if not self._access.may_invoke(service_id, caller, ago):
             raise Refusal(
-                403, f"'{email}' may not invoke this service; grant it roles/run.invoker (--invoker)."
+                403,
+                f"'{caller.email}' may not invoke this service; grant {caller.member} roles/run.invoker in its policy, "
+                "or start the emulator with --invoker. Groups, conditions and custom roles grant nothing here.",
             )
-        if len(self._verified) >= _KEPT_TOKENS:
-            self._verified.clear()
-        self._verified[token, audience] = float(claims["exp"])
+        return request.without(SERVERLESS_HEADER) if serverless else _without_signature(request, token)
 
 
 def _bearer(values: list[bytes]) -> str:
@@ -60,26 +46,6 @@ def _bearer(values: list[bytes]) -> str:
             "The request was not authenticated. Send a Google ID token as X-Serverless-Authorization: Bearer.",
         )
     return token.strip().decode("latin-1")
-
-
-async def _claims(keys: Keys, token: str, audience: str) -> dict[str, Any]:
-    try:
-        key = await keys.find(str(jwt.get_unverified_header(token).get("kid")))
-        if key is None:
-            raise Refusal(401, "The ID token was signed by an unknown key.", _CHALLENGE)
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=["RS256"],
-            audience=audience,
-            issuer=ISSUER,
-            options={"require": ["exp", "iat", "aud", "iss", "email"]},
-        )
-    except jwt.PyJWTError as error:
-        raise Refusal(401, f"The ID token is not valid here: {error}.", _CHALLENGE) from error
-    except httpx2.HTTPError as error:
-        raise Refusal(503, f"The keys of ID tokens could not be fetched: {error!r}.") from error
-    return claims
 
 
 def _without_signature(request: Request, token: str) -> Request:

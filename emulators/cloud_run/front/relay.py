@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 
 from emulators.cloud_run.front.bodies import Truncated, copy_body, copy_until_close
 from emulators.cloud_run.front.heads import (
@@ -19,11 +20,11 @@ from emulators.cloud_run.front.heads import (
     read_response,
 )
 from emulators.cloud_run.front.refusals import Refusal
+from emulators.cloud_run.front.sender import Sender
 
 _SWITCHING_PROTOCOLS = 101
 # Nobody refuses a connection to the address of a container that has just vanished.
 _CONNECT_SECONDS = 10.0
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Unreachable(Exception):
@@ -34,6 +35,15 @@ class NoResponse(Refusal):
     """The instance has taken the request and given no answer: it may have died of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The connection to the container; `writer` is there to be closed, what is sent goes by `sender`."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    sender: Sender
+
+
 class Relay:
     """One request and its response; `begun` says whether the client has seen any of the response."""
 
@@ -41,7 +51,7 @@ class Relay:
         self.begun = False
         self.tunnel = False
         self._broken = False
-        self._upstream: Streams | None = None
+        self._upstream: Upstream | None = None
         self._sending: asyncio.Task[None] | None = None
         self._response: tuple[Response, Body] | None = None
         self._request = request
@@ -52,26 +62,27 @@ class Relay:
         """Reach the container; raises Unreachable."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                self._upstream = await asyncio.open_connection(host, port, limit=MAX_HEAD_BYTES)
+                reader, writer = await asyncio.open_connection(host, port, limit=MAX_HEAD_BYTES)
+                self._upstream = Upstream(reader, writer, Sender(writer))
         except (OSError, TimeoutError) as error:
             raise Unreachable from error
 
     async def ask(self) -> None:
         """Send the request and return with the head of its response; raises NoResponse."""
-        reader, writer = self._connected()
-        self._sending = asyncio.create_task(self._send(writer))
-        self._response = await self._response_head(reader)
+        upstream = self._connected()
+        self._sending = asyncio.create_task(self._send(upstream))
+        self._response = await self._response_head(upstream.reader)
 
     async def answer(self) -> bool:
         """Relay the response; True when the client's connection can carry another request."""
         if self._response is None or self._sending is None:
             raise RuntimeError("Nothing was asked.")
-        reader, writer = self._connected()
+        upstream = self._connected()
         response, body = self._response
         if response.code == _SWITCHING_PROTOCOLS:
-            await self._tunnel(response, self._sending, reader, writer)
+            await self._tunnel(response, self._sending, upstream)
             return False
-        return await self._answer(response, body, reader) and self._sending.done()
+        return await self._answer(response, body, upstream.reader) and self._sending.done()
 
     async def close(self) -> None:
         """Let go of the container."""
@@ -80,27 +91,30 @@ class Relay:
             with suppress(asyncio.CancelledError, OSError):
                 await self._sending
         if self._upstream is not None:
-            self._upstream[1].close()
+            self._upstream.sender.close()
+            self._upstream.writer.close()
 
-    def _connected(self) -> Streams:
+    def _connected(self) -> Upstream:
         if self._upstream is None:
             raise RuntimeError("Nobody was reached.")
         return self._upstream
 
-    async def _send(self, writer: asyncio.StreamWriter) -> None:
+    async def _send(self, upstream: Upstream) -> None:
         try:
-            writer.write(self._forwarded().encode())
-            await copy_body(self._request.body(), self._reader, writer)
+            upstream.sender.write(self._forwarded().encode())
+            await upstream.sender.drain()
+            await copy_body(self._request.body(), self._reader, upstream.sender)
         except ConnectionError:
             # The container answers without reading on, or has died; its response tells.
             return
         except Truncated:
             self._broken = True
-            writer.transport.abort()
+            upstream.writer.transport.abort()
 
     def _forwarded(self) -> Request:
         request = self._request
-        head = request.end_to_end().plus((b"X-Forwarded-For", b"127.0.0.1"), (b"X-Forwarded-Proto", b"http"))
+        head = request.end_to_end().without(b"x-forwarded-proto", b"trailer")
+        head = head.plus((b"X-Forwarded-For", b"127.0.0.1"), (b"X-Forwarded-Proto", b"http"))
         connection = b"Upgrade" if request.upgrade else b"close"
         upgrades = ((b"Upgrade", value) for value in request.values(b"upgrade") if request.upgrade)
         return head.plus((b"Connection", connection), *upgrades)
@@ -133,18 +147,17 @@ class Relay:
         self,
         response: Response,
         sending: asyncio.Task[None],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        upstream: Upstream,
     ) -> None:
         self.begun = self.tunnel = True
         await sending
         self._writer.write(response.encode())
         async with asyncio.TaskGroup() as directions:
-            directions.create_task(_one_way(self._reader, writer))
-            directions.create_task(_one_way(reader, self._writer))
+            directions.create_task(_one_way(self._reader, upstream.sender))
+            directions.create_task(_one_way(upstream.reader, self._writer))
 
 
-async def _one_way(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _one_way(reader: asyncio.StreamReader, writer: asyncio.StreamWriter | Sender) -> None:
     with suppress(ConnectionError):
         await copy_until_close(reader, writer)
         writer.write_eof()

@@ -32,8 +32,8 @@ class Reports(Protocol):
     def instance_started(self, service_id: str, revision: str) -> None:
         """An instance of the revision has passed its startup probe."""
 
-    def instance_failed(self, service_id: str, revision: str, message: str) -> None:
-        """An instance of the revision did not start."""
+    def instance_failed(self, service_id: str, revision: str, message: str, *, late: bool) -> None:
+        """An instance of the revision did not start; `late` when the platform had no machine for it in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class Autoscaler:
         if instance.started_at is not None:
             return
         message = _startup_message(instance)
-        self._reports.instance_failed(self._service_id, instance.revision.name, message)
+        self._reports.instance_failed(self._service_id, instance.revision.name, message, late=instance.late)
         if instance.revision is self._candidate:
             self._candidate = None
         if self._current is None or not self._living(self._current):

@@ -18,7 +18,7 @@ from emulators.cloud_run.instances.account import Account
 from emulators.cloud_run.instances.cpu import Cpu, IdleCpu
 from emulators.cloud_run.instances.environment import launch_of
 from emulators.cloud_run.instances.liveness import has_failed
-from emulators.cloud_run.instances.permission import permission
+from emulators.cloud_run.instances.permission import NotInTime, permission
 from emulators.cloud_run.instances.probing import Health, ask
 from emulators.cloud_run.instances.settings import InstanceSettings
 from emulators.cloud_run.instances.startup import NotStarted, Startup
@@ -70,6 +70,7 @@ class Instance:
         self.started_at: float | None = None
         self.stop_asked = False
         self.failure = ""
+        self.late = False
         self.exit_code: int | None = None
         self.container: Container | None = None
         self.account = Account(self.id, settings.usage)
@@ -162,7 +163,7 @@ class Instance:
 
     async def _live(self) -> None:
         try:
-            await permission(self._settings.gate, self.revision.service_id, self._stopped, self._clock)
+            await self._permitted()
             with self._clock.pinned():
                 container = self.container = await self._runtime.launch(self._launch)
             self.account.started(self.revision)
@@ -178,8 +179,14 @@ class Instance:
             await self._run(container)
         except RuntimeFailure as error:
             self.failure = str(error)
+            self.late = isinstance(error, NotInTime)
         finally:
             await self._bury()
+
+    async def _permitted(self) -> None:
+        longest = self._settings.readiness_deadline
+        gate, service_id = self._settings.gate, self.revision.service_id
+        await permission(gate, service_id, self._stopped, self._clock, longest=longest)
 
     async def _run(self, container: Container) -> None:
         ended = asyncio.create_task(container.wait())

@@ -24,6 +24,7 @@ class InstanceSettings:
     idle_shutdown: timedelta = timedelta(minutes=15)
     grace: timedelta = timedelta(seconds=10)
     queue_timeout: timedelta = timedelta(seconds=60)
+    readiness_deadline: timedelta = timedelta(minutes=30)
     restart_delay: timedelta = timedelta(seconds=0.5)
     idle_cpu: IdleCpu = IdleCpu.FROZEN
     metadata: str | None = None

@@ -6,20 +6,13 @@ times its price, rounded up to a pico-dollar; a total is the sum of its lines.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from emulators.cloud_run.instances.usage import Allocation
-from emulators.cloud_run.meter.history import History, Stretch
+from emulators.cloud_run.meter.consumption import ITEMS, Consumption, requests
+from emulators.cloud_run.meter.history import Stretch
 from emulators.cloud_run.meter.prices import Item, Price, PriceList
-from emulators.cloud_run.meter.spans import Basis, Span, spans
-
-_ITEMS = {
-    Basis.ACTIVE: (Item.ACTIVE_CPU, Item.ACTIVE_MEMORY),
-    Basis.IDLE_MINIMUM: (Item.IDLE_CPU, Item.IDLE_MEMORY),
-    Basis.INSTANCE: (Item.INSTANCE_CPU, Item.INSTANCE_MEMORY),
-}
+from emulators.cloud_run.meter.spans import Span
 
 
 @dataclass(slots=True)
@@ -61,16 +54,13 @@ class Bill:
         return sum(line.quantity for line in self.lines if line.item is item)
 
 
-def bill(history: History, services: Iterable[str], window: Stretch, now: int, prices: PriceList) -> Bill:
-    """What Google would ask for `services` for the time `window`, as far as it is known `now`."""
+def bill(used: Consumption, window: Stretch, prices: PriceList) -> Bill:
+    """What Google would ask for the time `window` of what was used."""
     book = _Book(prices)
-    for service in services:
-        for span in spans(history, service, now):
-            book.add_span(span, window)
-        for life in history.of(service):
-            if life.allocation.cpu_idle:
-                began = bisect_left(life.requests, window[1]) - bisect_left(life.requests, window[0])
-                book.add_requests(life.allocation, began)
+    for span in used.spans:
+        book.add_span(span, window)
+    for life in used.lives:
+        book.add_requests(life.allocation, requests(life, window))
     return Bill(book.lines())
 
 
@@ -86,7 +76,7 @@ class _Book:
         if start >= end:
             return
         shares = span.allocation.milli_cpu, span.allocation.memory_bytes
-        for item, share in zip(_ITEMS[span.basis], shares, strict=True):
+        for item, share in zip(ITEMS[span.basis], shares, strict=True):
             line = self._line(span.allocation, item)
             line.quantity += share * (end - start)
             line.intervals.append((start, end))

@@ -33,6 +33,9 @@ class Kind(StrEnum):
     """The emulator is here again: what it left open has ended at the latest time known before."""
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that happened to `subject`: an instance, for MINIMUM a service, for ALIVE and RESTARTED nobody."""
@@ -61,5 +64,5 @@ def decode(line: str) -> Fact:
     document = json.loads(line)
     allocation = Allocation(**document["a"]) if "a" in document else None
     return Fact(
-        document["t"], Kind(document["k"]), document.get("s", ""), allocation, minimum=document.get("n", 0)
+        document["t"], _KINDS[document["k"]], document.get("s", ""), allocation, minimum=document.get("n", 0)
     )

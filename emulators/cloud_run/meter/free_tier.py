@@ -7,13 +7,13 @@ difference of what is taken off up to its ends, so that it is the same however a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from emulators.cloud_run.meter.bill import bill
-from emulators.cloud_run.meter.history import History, Stretch
+from emulators.cloud_run.meter.consumption import Consumption
+from emulators.cloud_run.meter.history import Stretch
 from emulators.cloud_run.meter.prices import Item, PriceList
 from emulators.cloud_run.meter.times import micros, moment
 
@@ -28,19 +28,20 @@ class Credit:
     amount: int
 
 
-def credits_of(
-    history: History, services: Iterable[str], window: Stretch, now: int, prices: PriceList
-) -> list[Credit]:
-    """The discount on the bill of all `services` for `window`; never more than what they cost."""
-    ids = list(services)
+def credits_of(used: Consumption, window: Stretch, now: int, prices: PriceList) -> list[Credit]:
+    """The discount on the bill of all that was used in `window`; never more than what it costs."""
     # Before the first instance, and after now, there is nothing to take anything off: "all there is" has many months.
-    begun = min((life.started for service in ids for life in history.of(service)), default=now)
-    known = max(window[0], begun), min(window[1], now)
+    begun = min((span.start for span in used.spans), default=now)
+    since = max(window[0], begun)
+    known = since, max(since, min(window[1], now))
+    cuts = [(month[0], *_cuts(month, known)) for month in months(known)]
+    found = used.within([part for first, start, end in cuts for part in ((first, start), (start, end))])
     totals: dict[Item, int] = {}
-    for month in months(known):
+    for before, within in zip(found[::2], found[1::2], strict=True):
         for item in Item:
-            used = [_worth(history, ids, (month[0], end), now, prices, item) for end in _cuts(month, known)]
-            totals[item] = totals.get(item, 0) + used[1] - used[0]
+            least, more = before.get(item, 0), within.get(item, 0)
+            taken = _worth(least + more, prices, item) - _worth(least, prices, item)
+            totals[item] = totals.get(item, 0) + taken
     return [Credit(item, amount) for item, amount in totals.items() if amount]
 
 
@@ -57,12 +58,10 @@ def _cuts(month: Stretch, window: Stretch) -> tuple[int, int]:
     return max(month[0], window[0]), min(month[1], window[1])
 
 
-def _worth(
-    history: History, services: list[str], window: Stretch, now: int, prices: PriceList, item: Item
-) -> int:
+def _worth(used: int, prices: PriceList, item: Item) -> int:
+    """What is taken off for so much of an item since its month began."""
     free, price = prices.free(item), prices.price(item)
     if free is None or price is None:
         return 0
     quantity, worth = free
-    used = bill(history, services, window, now, prices).quantity(item)
     return min(worth.amount(quantity), price.amount(used))

@@ -66,6 +66,11 @@ class History:
     minimums: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     """For each service: from when on, how many instances."""
     latest: int = 0
+    _of: dict[str, list[Life]] = field(init=False, default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        for life in self.lives.values():
+            self._of[life.allocation.service_id].append(life)
 
     def add(self, fact: Fact) -> None:
         """Learn one fact."""
@@ -75,18 +80,22 @@ class History:
         elif fact.kind is Kind.MINIMUM:
             self.minimums[fact.subject].append((self.latest, fact.minimum))
         elif fact.allocation is not None:
-            self.lives.setdefault(fact.subject, Life(fact.allocation, self.latest))
+            self._begin(Life(fact.allocation, self.latest))
         elif (life := self.lives.get(fact.subject)) is not None and life.gone is None:
             _apply(life, fact.kind, self.latest)
 
     def of(self, service_id: str) -> list[Life]:
         """The lives of one service, oldest first."""
-        mine = [life for life in self.lives.values() if life.allocation.service_id == service_id]
-        return sorted(mine, key=lambda life: (life.started, life.allocation.instance))
+        return sorted(self._of.get(service_id, ()), key=lambda life: (life.started, life.allocation.instance))
 
     def services(self) -> list[str]:
         """All that had an instance."""
-        return sorted({life.allocation.service_id for life in self.lives.values()})
+        return sorted(self._of)
+
+    def _begin(self, life: Life) -> None:
+        if life.allocation.instance not in self.lives:
+            self.lives[life.allocation.instance] = life
+            self._of[life.allocation.service_id].append(life)
 
     def _end_all(self, time: int) -> None:
         for life in self.lives.values():

@@ -27,17 +27,18 @@ class Journal:
         """Write one down."""
         os.write(self._file, f"{encode(fact)}\n".encode())
 
-    def read(self) -> Iterator[Fact]:
-        """All facts up to now, in order; a line that is none is passed over."""
-        with self._path.open() as lines:
-            for line in lines:
-                with suppress(ValueError, KeyError, TypeError):
-                    yield decode(line)
-
     def close(self) -> None:
         """Flush to disk and let go of the file."""
         os.fsync(self._file)
         os.close(self._file)
+
+
+def facts_in(path: Path) -> Iterator[Fact]:
+    """All facts of a file up to now, in order; a line that is none is passed over."""
+    with path.open() as lines:
+        for line in lines:
+            with suppress(ValueError, KeyError, TypeError):
+                yield decode(line)
 
 
 def _whole(path: Path) -> int:

@@ -12,7 +12,6 @@ import asyncio
 from emulators.clock import Clock
 from emulators.cloud_run.instances.usage import Allocation
 from emulators.cloud_run.meter.facts import Fact, Kind
-from emulators.cloud_run.meter.history import History, recall
 from emulators.cloud_run.meter.journal import Journal
 from emulators.cloud_run.meter.times import micros
 
@@ -21,7 +20,7 @@ _NOTE_SECONDS = 5.0
 
 
 class Meter:
-    """Hears the facts, and has the history ready for a bill."""
+    """Hears the facts."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
@@ -73,10 +72,6 @@ class Meter:
     def now(self) -> int:
         """Microseconds since 1970 by the emulator's clock."""
         return micros(self._clock.now())
-
-    async def history(self) -> History:
-        """All that is known now."""
-        return await asyncio.to_thread(recall, self._journal.read())
 
     def close(self) -> None:
         """No fact comes any more."""

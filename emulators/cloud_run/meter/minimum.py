@@ -10,8 +10,11 @@ from bisect import insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import NamedTuple
 
 from emulators.cloud_run.meter.history import Stretch
+
+_UNCHANGED = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +32,25 @@ def kept_idle(courses: Sequence[Course], minimums: Sequence[tuple[int, int]]) ->
     serving = minimum = 0
     changes = sorted(_changes(courses, minimums))
     for change, following in zip_longest(changes, changes[1:]):
-        minimum = change.minimum if change.minimum is not None else minimum
+        minimum = minimum if change.minimum == _UNCHANGED else change.minimum
         serving += change.serving
         if change.rests > 0:
-            insort(resting, change.index)
+            insort(resting, change.course)
         elif change.rests < 0:
-            resting.remove(change.index)
+            resting.remove(change.course)
         if following is not None and change.time < following.time:
             for index in resting[: max(0, minimum - serving)]:
                 _extend(kept[index], (change.time, following.time))
     return kept
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Change:
+class _Change(NamedTuple):
     time: int
     order: int
-    index: int = 0
+    course: int = 0
     serving: int = 0
     rests: int = 0
-    minimum: int | None = field(default=None, compare=False)
+    minimum: int = _UNCHANGED
 
 
 def _changes(courses: Sequence[Course], minimums: Sequence[tuple[int, int]]) -> Iterator[_Change]:

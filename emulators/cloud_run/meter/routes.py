@@ -2,36 +2,30 @@
 
 GET /emulator/v1/services/{service}/bill?from=RFC3339&to=RFC3339     one service
 GET /emulator/v1/bill?from=RFC3339&to=RFC3339[&freeTier=true]        all services, the free tier taken off if asked
-
-Quantities and amounts (pico-dollars) are decimal strings, because they pass what a number of JavaScript holds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from emulators.cloud_run.meter.bill import Bill, Line, bill
-from emulators.cloud_run.meter.free_tier import Credit, credits_of
-from emulators.cloud_run.meter.history import History, Stretch
+from emulators.cloud_run.meter.clerk import Clerk, NoBill, begun
+from emulators.cloud_run.meter.history import Stretch
 from emulators.cloud_run.meter.meter import Meter
-from emulators.cloud_run.meter.prices import PriceList, unit_of
-from emulators.cloud_run.meter.times import text, window
+from emulators.cloud_run.meter.statement import Question
+from emulators.cloud_run.meter.times import BadTime, window
 from emulators.errors import ApiError, Code
-
-_PICO = 10**12
 
 
 class BillRoutes:
-    """The bills of a meter at the prices of one region."""
+    """The bills of a meter, as its clerk makes them."""
 
-    def __init__(self, meter: Meter, prices: PriceList) -> None:
+    def __init__(self, meter: Meter, clerk: Clerk) -> None:
         self._meter = meter
-        self._prices = prices
+        self._clerk = clerk
 
     def routes(self) -> list[Route]:
         """The route table."""
@@ -42,68 +36,40 @@ class BillRoutes:
 
     async def one(self, request: Request) -> Response:
         """The bill of a service; an empty one when it never had an instance."""
-        asked = _window(request)
-        return await self._answer([request.path_params["service"]], asked, free_tier=False)
+        asked = Question(_window(request), self._meter.now(), service=request.path_params["service"])
+        return await self._answer(request, asked)
 
     async def all(self, request: Request) -> Response:
         """The bill of all services."""
-        return await self._answer(None, _window(request), free_tier=_free_tier(request))
+        asked = Question(_window(request), self._meter.now(), free_tier=_free_tier(request))
+        return await self._answer(request, asked)
 
-    async def _answer(self, services: list[str] | None, asked: Stretch, *, free_tier: bool) -> Response:
-        history = await self._meter.history()
-        now = max(self._meter.now(), history.latest)
-        document = await asyncio.to_thread(self._document, history, services, asked, now, free_tier)
-        return JSONResponse(document)
-
-    def _document(
-        self, history: History, services: list[str] | None, asked: Stretch, now: int, free_tier: bool
-    ) -> dict[str, Any]:
-        ids = history.services() if services is None else services
-        found = bill(history, ids, asked, now, self._prices)
-        credits = credits_of(history, ids, asked, now, self._prices) if free_tier else []
-        return {
-            "from": text(asked[0]),
-            "to": text(asked[1]),
-            "now": text(now),
-            "priceList": {
-                "version": self._prices.version,
-                "region": self._prices.region,
-                "tier": self._prices.tier,
-            },
-            "lines": [self._line(line) for line in found.lines],
-            **_totals(found, credits),
-        }
-
-    def _line(self, line: Line) -> dict[str, Any]:
-        unit = unit_of(line.item)
-        price = line.price
-        return {
-            "service": line.service,
-            "revision": line.revision,
-            "instance": line.instance,
-            "item": line.item,
-            "quantity": str(line.quantity),
-            "unit": unit.symbol,
-            "unitPrice": {"usd": price.usd, "per": unit.priced, "source": self._prices.source(line.item)}
-            if price
-            else None,
-            "amount": str(line.amount) if price else None,
-            "intervals": [{"start": text(start), "end": text(end)} for start, end in line.intervals],
-        }
+    async def _answer(self, request: Request, asked: Question) -> Response:
+        """The bill when it is there; the work on it ends when nobody waits for it any more."""
+        beginning = asyncio.create_task(begun(self._clerk.write(asked)))
+        leaving = asyncio.ensure_future(_left(request))
+        try:
+            await asyncio.wait({beginning, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not beginning.done():
+                return Response(status_code=499)
+            return StreamingResponse(beginning.result(), media_type="application/json")
+        except NoBill as error:
+            raise ApiError(Code.INTERNAL, str(error)) from error
+        finally:
+            leaving.cancel()
+            beginning.cancel()
 
 
-def _totals(found: Bill, credits: list[Credit]) -> dict[str, Any]:
-    total = found.total - sum(credit.amount for credit in credits)
-    return {
-        "credits": [{"item": credit.item, "amount": str(credit.amount)} for credit in credits],
-        "total": str(total),
-        "totalUsd": f"{total // _PICO}.{total % _PICO:012d}",
-        "unpriced": found.unpriced,
-    }
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        """A body that nobody asked for."""
 
 
 def _window(request: Request) -> Stretch:
-    return window(request.query_params.get("from"), request.query_params.get("to"))
+    try:
+        return window(request.query_params.get("from"), request.query_params.get("to"))
+    except BadTime as error:
+        raise ApiError(Code.INVALID_ARGUMENT, str(error), error.field) from error
 
 
 def _free_tier(request: Request) -> bool:

@@ -6,13 +6,20 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from emulators.cloud_run.meter.history import Stretch
-from emulators.errors import ApiError, Code
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
-_FIRST = 0
-_LAST = 253_370_764_800_000_000
+FIRST = 0
+LAST = 253_370_764_800_000_000
 """The first day of the year 9999: later than anything is billed."""
+
+
+class BadTime(ValueError):
+    """A time that is none, or two in the wrong order; `field` is the one to blame."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def micros(moment: datetime) -> int:
@@ -27,14 +34,14 @@ def moment(micros_: int) -> datetime:
 
 def text(micros_: int) -> str:
     """RFC 3339 with microseconds and a Z."""
-    return moment(micros_).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment(micros_).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def window(start: str | None, end: str | None) -> Stretch:
-    """The time from `from` to `to`; without them all there is. INVALID_ARGUMENT names the field that is wrong."""
-    found = _parse("from", start, _FIRST), _parse("to", end, _LAST)
+    """The time from `from` to `to`; without them all there is. BadTime names the field that is wrong."""
+    found = _parse("from", start, FIRST), _parse("to", end, LAST)
     if found[0] > found[1]:
-        raise ApiError(Code.INVALID_ARGUMENT, "'to' is before 'from'.", "to")
+        raise BadTime("to", "'to' is before 'from'.")
     return found
 
 
@@ -43,8 +50,8 @@ def _parse(field: str, value: str | None, default: int) -> int:
         return default
     try:
         if _RFC3339.fullmatch(value):
-            return min(_LAST, max(_FIRST, micros(datetime.fromisoformat(value.upper()))))
+            return min(LAST, max(FIRST, micros(datetime.fromisoformat(value.upper()))))
     except (ValueError, OverflowError):
         pass
     message = f"'{value}' is no RFC 3339 time with a zone, such as 2026-10-09T12:00:00Z."
-    raise ApiError(Code.INVALID_ARGUMENT, message, field)
+    raise BadTime(field, message)

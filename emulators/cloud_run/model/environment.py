@@ -34,6 +34,8 @@ def check_environment(container: ContainerMessage, found: Violations) -> None:
 def _check_variable(name: str, value: str, found: Violations) -> None:
     if not name or "=" in name or name.startswith(_FORBIDDEN_PREFIX):
         found.add("name", f"'{name}' is not a name of a variable: not empty, no =, not {_FORBIDDEN_PREFIX}.")
+    if "\0" in name or "\0" in value:
+        found.add("value", f"{name!r} holds a zero byte, which no environment can.")
     if len(name) > MAX_NAME:
         found.add("name", f"It is longer than {MAX_NAME} characters.")
     if len(value.encode()) > MAX_VALUE_BYTES:

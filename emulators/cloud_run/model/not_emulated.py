@@ -23,7 +23,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "Service": OUTPUT_ONLY
     | {
         *("description", "labels", "annotations", "client", "client_version", "ingress", "launch_stage"),
-        *("template", "traffic", "scaling"),
+        *("template", "traffic", "scaling", "invoker_iam_disabled"),
     },
     "RevisionTemplate": frozenset(
         {

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from emulators.cloud_run.model.errors import invalid
+from emulators.cloud_run.model.roles import PERMISSIONS
 from emulators.rpc.method import Message
 
 MAX_MEMBERS = 1500
@@ -19,14 +20,6 @@ _MEMBER = re.compile(
     r"|(projectOwner|projectEditor|projectViewer):\S+"
     r"|(deleted:)?(principal|principalSet)://\S+"
 )
-# What the roles of Cloud Run grant on a service.
-PERMISSIONS = frozenset(
-    f"run.services.{verb}"
-    for verb in (
-        *("create", "createTagBinding", "delete", "deleteTagBinding", "get", "getIamPolicy", "list"),
-        *("listEffectiveTags", "listTagBindings", "setIamPolicy", "update"),
-    )
-) | {"run.routes.get", "run.routes.invoke", "run.routes.list"}
 
 
 def check_policy(policy: Message) -> None:

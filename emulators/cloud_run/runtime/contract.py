@@ -86,7 +86,10 @@ class Runtime(Protocol):
         """Whether the image is here."""
 
     async def fetch(self, image: str) -> str:
-        """Get an image that is not here, in bounded time; why it cannot be had, or nothing when it is here now."""
+        """Get an image that is not here; why it cannot be had, or nothing when it is here now.
+
+        TimeoutError when it is not here in time.
+        """
 
     async def launch(self, launch: Launch) -> Container:
         """Start a container. Raises RuntimeFailure, and leaves nothing behind then."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
+from google.cloud.run_v2.services.revisions.transports import RevisionsRestTransport
 from google.longrunning import operations_pb2
 
 from tests.conformance.check import check
@@ -166,3 +168,80 @@ def test_the_two_conflicts_are_told_apart_by_their_status(
     taken = services.refuses(service_id, services.draft())
     stale = refused(lambda: services.update(service_id, "description", description="x", etag='"stale"'))
     assert (taken.code, stale.code) == ("ALREADY_EXISTS", "ABORTED")
+
+
+@check(
+    "RUN-319",
+    source="no statement on the consistency of reads by name; a client must be ready for a read that is late",
+    assumed=True,
+)
+def test_a_read_by_name_may_be_as_it_was_a_while_ago(
+    services: Services, faults: Faults, service_id: str
+) -> None:
+    """A stale read has a service, its revision and its policy as they were, and none that was made since."""
+    services.create(service_id)
+    revision = services.get(service_id).latest_created_revision
+    revisions = run_v2.RevisionsClient(transport=_same_connection(services))
+    faults.advance(60)
+    services.update(service_id, "description", description="changed")
+    faults.set("Get*", "stale", resource="*", seconds=30)
+    assert services.get(service_id).description == ""
+    assert revisions.get_revision(name=revision, retry=None).name == revision
+    faults.set("*", "stale", resource="*", seconds=3600)
+    assert refused(lambda: services.get(service_id)).code == "NOT_FOUND"
+    assert refused(lambda: revisions.get_revision(name=revision, retry=None)).code == "NOT_FOUND"
+    faults.lift()
+    assert services.get(service_id).description == "changed"
+
+
+@check(
+    "RUN-320", source=f"no statement on the consistency of GetOperation; {_LRO} Operation.done", assumed=True
+)
+def test_an_operation_may_be_done_before_it_is_seen_to_be(
+    services: Services, faults: Faults, service_id: str
+) -> None:
+    """A stale operation is not done yet, or not there yet, though its change is in force."""
+    services.create(service_id)
+    faults.set("operation:UpdateService", "delay", seconds=60)
+    name = _update(services, service_id).operation.name
+    faults.advance(61)
+    assert _operation(services, name).done
+    faults.set("GetOperation", "stale", resource="*", seconds=30)
+    assert not _operation(services, name).done
+    faults.set("GetOperation", "stale", resource="*", seconds=3600)
+    assert refused(lambda: _operation(services, name)).code == "NOT_FOUND"
+
+
+@check(
+    "RUN-321",
+    source="google.cloud.run.v2 Condition.CommonReason PROGRESS_DEADLINE_EXCEEDED; run/docs/troubleshooting: Resource "
+    "readiness deadline exceeded; github.com/NucleusEngineering/serverless issue 3: after more than 30 minutes",
+    assumed=True,
+)
+def test_a_revision_that_gets_no_machine_in_time_has_exceeded_its_deadline(
+    services: Services, faults: Faults, service_id: str
+) -> None:
+    """A revision for which no instance can be started in half an hour fails with PROGRESS_DEADLINE_EXCEEDED."""
+    faults.set("Start", "hang")
+    draft = services.draft(scaling={"scaling_mode": "MANUAL", "manual_instance_count": 1})
+    operation = services.begin_create(service_id, draft)
+    faults.advance(1700)
+    assert not _operation(services, operation.operation.name).done
+    faults.advance(200)
+    with pytest.raises(exceptions.GoogleAPICallError, match="Resource readiness deadline exceeded"):
+        operation.result(polling=POLLING)
+    assert _operation(services, operation.operation.name).error.code == 4
+    service = services.get(service_id)
+    assert service.terminal_condition.reason == run_v2.Condition.CommonReason.PROGRESS_DEADLINE_EXCEEDED
+    assert service.latest_ready_revision == ""
+    faults.lift()
+    services.update(service_id, "scaling.scaling_mode", "scaling.manual_instance_count", scaling=_OFF)
+    assert services.get(service_id).terminal_condition.state == _STATE.CONDITION_SUCCEEDED
+
+
+_OFF = {"scaling_mode": "MANUAL", "manual_instance_count": 0}
+
+
+def _same_connection(services: Services) -> Any:
+    host = services.client.transport._host
+    return RevisionsRestTransport(host=host, credentials=AnonymousCredentials(), url_scheme="http")

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 PARENT = "projects/demo-dormouse/locations/europe-west1"
 IMAGE = "registry.test/container@sha256:" + "a" * 64
 POLLING = DEFAULT_POLLING.with_delay(initial=0.01, maximum=0.1, multiplier=1.5).with_timeout(30)
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 # The runtimes keep one contract; a test without a mark of these is about what does not depend on the runtime.
 on_both = pytest.mark.parametrize("runtime", ["process", "docker"], indirect=True, scope="session")
 on_docker = pytest.mark.parametrize("runtime", ["docker"], indirect=True, scope="session")

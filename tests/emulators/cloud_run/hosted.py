@@ -22,7 +22,9 @@ from emulators.cloud_run.model.probe import Probe, TcpSocket
 from emulators.cloud_run.model.quantities import MIB
 from emulators.cloud_run.model.revision import RevisionSpec
 from emulators.cloud_run.model.scaling import InstanceRange
+from emulators.cloud_run.rights import rights_of
 from emulators.cloud_run.runtime.process.runtime import ProcessRuntime
+from emulators.cloud_run.store import Store
 from emulators.faults.gate import FaultGate
 from tests.emulators.cloud_run.driver import DEADLINE_SECONDS
 
@@ -65,7 +67,7 @@ class NoReports:
     def instance_started(self, service_id: str, revision: str) -> None:
         """Ignore it."""
 
-    def instance_failed(self, service_id: str, revision: str, message: str) -> None:
+    def instance_failed(self, service_id: str, revision: str, message: str, *, late: bool) -> None:
         """Ignore it."""
 
 
@@ -140,10 +142,11 @@ async def hosted(state: Path, **settings: Any) -> AsyncIterator[Hosted]:
         state, {IMAGE: (sys.executable, str(_CONTAINER))}, workspace_bound="soft", why="a test"
     )
     await runtime.open()
+    rights = rights_of(Store(state, clock), clock, gate, keys_url=None, invokers=())
     hosting = Hosting(
         InstanceSettings(state=state, clock=clock, gate=gate, usage=usage, **chosen),
         runtime,
-        Invokers(None, ()),
+        Invokers(rights.tokens, rights.access),
     )
     site = hosting.reserve(SERVICE, NoReports())
     await hosting.open(site)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from emulators.cloud_run.instances.usage import Allocation
 from emulators.cloud_run.meter.bill import Bill, bill
+from emulators.cloud_run.meter.consumption import consumption
 from emulators.cloud_run.meter.facts import Fact, Kind
 from emulators.cloud_run.meter.history import History, recall
 from emulators.cloud_run.meter.prices import PriceList
@@ -76,7 +77,8 @@ def billed(
     prices: PriceList = TIER_1,
     services: Sequence[str] = (SERVICE,),
 ) -> Bill:
-    return bill(told, services, window, told.latest if now is None else now, prices)
+    used = consumption(told, services, told.latest if now is None else now)
+    return bill(used, window, prices)
 
 
 def usd(picos: int) -> float:

@@ -148,3 +148,14 @@ def test_faults_that_cannot_be_used_are_explained(tmp_path: Path) -> None:
     (tmp_path / "faults.json").write_text('[{"name": "x", "effect": "explode"}]')
     said = refused(tmp_path / "state", "--runtime", "process", "--faults", str(tmp_path / "faults.json"))
     assert "explode" in said
+
+
+@pytest.mark.parametrize("garbage", [b"\x0a\xff", b"\xff" * 40, b"\x07"])
+def test_what_is_no_message_is_an_internal_error(both: tuple, garbage: bytes) -> None:
+    """grpc/doc/statuscodes.md: an error in parsing the request proto is INTERNAL, made by the server."""
+    _, client = both
+    channel = client.transport.grpc_channel
+    with pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary("/google.cloud.run.v2.Services/GetService")(garbage, timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "Error parsing request proto" in caught.value.details()

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
+import psutil
 import pytest
 
 from emulators.clock import Clock
-from emulators.cloud_run.meter.facts import Fact, Kind
-from emulators.cloud_run.meter.history import History
-from emulators.cloud_run.meter.journal import Journal
+from emulators.cloud_run.meter.facts import Fact, Kind, encode
+from emulators.cloud_run.meter.history import History, recall
+from emulators.cloud_run.meter.journal import Journal, facts_in
 from emulators.cloud_run.meter.meter import Meter
 from emulators.cloud_run.meter.prices import Item
 from tests.emulators.cloud_run.driver import (
     Emulator,
     a_service,
+    alive,
     automatic,
     end,
     eventually,
@@ -35,9 +40,8 @@ def with_meter(path: Path, act: Callable[[Meter, Clock], Awaitable[None]]) -> Hi
         clock.hold()
         meter = Meter(Journal(path), clock)
         await act(meter, clock)
-        found = await meter.history()
         meter.close()
-        return found
+        return recall(facts_in(path))
 
     return asyncio.run(live())
 
@@ -84,7 +88,7 @@ def test_a_fact_that_was_written_by_half_is_cut_off_and_nothing_else_is(tmp_path
 
     journal = Journal(path)
     journal.add(Fact(4, Kind.GONE, "i1"))
-    found = list(journal.read())
+    found = list(facts_in(path))
     journal.close()
 
     assert found == [*whole, Fact(4, Kind.GONE, "i1")]
@@ -97,7 +101,7 @@ def test_a_file_without_a_whole_line_begins_anew(tmp_path: Path, size: int) -> N
 
     journal = Journal(path)
 
-    assert list(journal.read()) == []
+    assert list(facts_in(path)) == []
     assert path.stat().st_size == 0
     journal.close()
 
@@ -175,6 +179,29 @@ def test_the_bill_of_all_services_is_the_sum_of_theirs_and_the_free_tier_is_take
     free = http.get(f"{emulator.url}/emulator/v1/bill?{window}&freeTier=true").json()
     assert [credit for credit in free["credits"] if credit["item"] == "requests"]
     assert int(free["total"]) < int(everything["total"])
+
+
+def test_a_bill_that_is_being_made_does_not_keep_the_emulator_from_its_end(tmp_path: Path) -> None:
+    """Nor from answering others; the process that makes it goes with it."""
+    facts = tmp_path / "meter" / "facts.jsonl"
+    facts.parent.mkdir()
+    once = [Fact(1, Kind.STARTED, "i1", allocation()), Fact(2, Kind.READY, "i1")]
+    each = [fact for n in range(100_000) for fact in (Fact(n, Kind.BEGAN, "i1"), Fact(n, Kind.ENDED, "i1"))]
+    facts.write_text("".join(f"{encode(fact)}\n" for fact in [*once, *each]))
+    emulator = start(tmp_path)
+    asking = threading.Thread(target=lambda: ask_in_vain(f"{emulator.url}/emulator/v1/bill?freeTier=true"))
+    asking.start()
+    [clerk] = eventually(psutil.Process(emulator.process.pid).children)
+    assert http.get(emulator.url).text == "Ok"
+    assert clerk.is_running()
+    end(emulator)
+    assert not alive(clerk.pid)
+    asking.join()
+
+
+def ask_in_vain(url: str) -> None:
+    with suppress(httpx2.HTTPError):
+        httpx2.get(url, timeout=60)
 
 
 def bill_of(emulator: Emulator, service_id: str) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from emulators.cloud_run.meter.consumption import consumption
 from emulators.cloud_run.meter.free_tier import credits_of, months
 from emulators.cloud_run.meter.prices import Item, PriceList
 from emulators.cloud_run.meter.times import window
@@ -120,7 +121,7 @@ def test_the_free_tier_takes_off_what_was_used_first_however_the_month_is_cut() 
     start, middle, end = 10 * HOUR, 40 * HOUR, 70 * HOUR
 
     def taken(first: int, last: int, item: Item) -> int:
-        found = credits_of(told, [SERVICE], (first, last), end, TIER_1)
+        found = credits_of(consumption(told, [SERVICE], end), (first, last), end, TIER_1)
         return sum(credit.amount for credit in found if credit.item is item)
 
     assert taken(start, end, Item.ACTIVE_CPU) == 180_000 * 24_000_000
@@ -137,7 +138,8 @@ def test_the_free_tier_begins_anew_with_each_month() -> None:
     assert novembers_end - octobers_end == (30 * 24 + 1) * HOUR, "summer time ended in November"
 
     told = history(Course(allocation(), octobers_end - 60 * HOUR, None, gone=octobers_end + 60 * HOUR))
-    found = credits_of(told, [SERVICE], EVER_KNOWN, told.latest, TIER_1)
+    used = consumption(told, [SERVICE], told.latest)
+    found = credits_of(used, EVER_KNOWN, told.latest, TIER_1)
     assert {credit.item: credit.amount for credit in found}[Item.ACTIVE_CPU] == 2 * 180_000 * 24_000_000
 
 

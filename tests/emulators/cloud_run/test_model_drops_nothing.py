@@ -20,7 +20,7 @@ PROBE = (
 )
 # What a service may say here. All else that Cloud Run has, or will have, must be refused by name.
 SAID = {
-    "": "annotations client client_version description ingress labels launch_stage",
+    "": "annotations client client_version description ingress invoker_iam_disabled labels launch_stage",
     "scaling": "scaling_mode min_instance_count max_instance_count manual_instance_count",
     "traffic": "type_ revision percent tag",
     "template": (

@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
 
-import httpx2
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.emulators.cloud_run.driver import Emulator, automatic, http, running
-
-GATEWAY = "dormouse-gateway@demo-dormouse.iam.gserviceaccount.com"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-FOREIGN_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-class Certificates(BaseHTTPRequestHandler):
-    """The published keys, and how often they were fetched."""
-
-    fetched = 0
-
-    def do_GET(self) -> None:
-        type(self).fetched += 1
-        algorithm = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
-        public = algorithm.to_jwk(KEY.public_key(), as_dict=True) | {
-            "kid": "one",
-            "alg": "RS256",
-            "use": "sig",
-        }
-        body = httpx2.Response(200, json={"keys": [public]}).content
-        self.send_response(200)
-        self.send_header("Cache-Control", "public, max-age=3600")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        return
+from tests.emulators.cloud_run.driver import Emulator, a_service, automatic, http, running
+from tests.emulators.cloud_run.id_tokens import (
+    FOREIGN_KEY,
+    GATEWAY,
+    Certificates,
+    certificates,
+    serverless,
+    token,
+)
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator that lets only the gateway's account in."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Certificates)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    keys = f"http://127.0.0.1:{server.server_port}/oauth2/v3/certs"
-    with running(tmp_path_factory.mktemp("guarded"), "--keys", keys, "--invoker", GATEWAY) as emulator:
+    flags = ("--invoker", GATEWAY, "--keys")
+    with certificates() as keys, running(tmp_path_factory.mktemp("guarded"), *flags, keys) as emulator:
         yield emulator
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")
 def uri(guarded: Emulator) -> str:
     guarded.create("private")
     return guarded.scale("private", automatic(0, 1)).uri
-
-
-def token(audience: str, *, key: Any = KEY, kid: str = "one", algorithm: str = "RS256", **claims: Any) -> str:
-    now = int(time.time())
-    body = {
-        "iss": "https://accounts.google.com",
-        "aud": audience,
-        "sub": "1",
-        "email": GATEWAY,
-        "email_verified": True,
-        "iat": now,
-        "exp": now + 3600,
-    } | claims
-    return jwt.encode({k: v for k, v in body.items() if v is not None}, key, algorithm, headers={"kid": kid})
-
-
-def serverless(value: str) -> dict[str, str]:
-    return {"X-Serverless-Authorization": f"Bearer {value}"}
 
 
 REFUSED = {
@@ -158,3 +111,29 @@ def test_without_keys_everybody_gets_in_but_the_header_is_still_stripped(emulato
     address = emulator.scale("public", automatic(0, 1)).uri
     seen = dict(http.get(address, headers=serverless("anything")).json()["headers"])
     assert "x-serverless-authorization" not in seen
+
+
+def test_a_policy_may_be_as_it_was_a_while_ago(guarded: Emulator) -> None:
+    """Google's take minutes to reach everywhere; a fault has the front be late."""
+    guarded.create("late")
+    uri = guarded.scale("late", automatic(0, 1)).uri
+    policy = {"bindings": [{"role": "roles/run.invoker", "members": ["allUsers"]}]}
+    guarded.client.set_iam_policy({"resource": guarded.name("late"), "policy": policy})
+    rule = {"name": "late", "effect": "stale", "method": "InvokerCheck", "resource": "late", "seconds": 3600}
+    assert http.post(f"{guarded.url}/emulator/v1/faults", json=rule).status_code == 200
+    assert http.get(uri).status_code == 403
+    http.delete(f"{guarded.url}/emulator/v1/faults/late")
+    assert http.get(uri).status_code == 200
+
+
+def test_policies_are_enforced_by_an_emulator_that_comes_back(tmp_path: Path) -> None:
+    with certificates() as keys:
+        with running(tmp_path, "--keys", keys) as first:
+            open_to_all = a_service()
+            open_to_all.invoker_iam_disabled = True
+            first.create("kept", open_to_all)
+            first.create("closed")
+        with running(tmp_path, "--keys", keys) as second:
+            for service_id, code in (("kept", 200), ("closed", 403)):
+                uri = second.scale(service_id, automatic(0, 1)).uri
+                assert http.get(uri).status_code == code

@@ -234,3 +234,53 @@ def test_exact_counts_are_kept_and_scaled(emulator: Emulator, service_id: str) -
     emulator.scale(service_id, manual(0))
     eventually(lambda: emulator.instances(service_id) == [])
     assert json.loads((emulator.state / "services" / f"{service_id}.json").read_text())["generation"] == "4"
+
+
+HOST = b"Host: x\r\n"
+SMUGGLED = {
+    "a line break in the target": b"GET /health\nX-Evil: 1 HTTP/1.1\r\n" + HOST + b"\r\n",
+    "a zero byte in the target": b"GET /hea\0lth HTTP/1.1\r\n" + HOST + b"\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "chunks in HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a length of 5000 digits": b"POST / HTTP/1.1\r\n"
+    + HOST
+    + b"Content-Length: "
+    + b"9" * 5000
+    + b"\r\n\r\n",
+    "trailers without end": b"POST / HTTP/1.1\r\n"
+    + HOST
+    + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+    + b"X: y\r\n" * 20_000,
+}
+
+
+@pytest.mark.parametrize("case", SMUGGLED)
+def test_what_two_readers_could_read_differently_is_refused(raw: socket.socket, case: str) -> None:
+    raw.sendall(SMUGGLED[case])
+    assert read_all(raw).startswith(b"HTTP/1.1 400 ")
+
+
+def test_trailers_do_not_reach_the_container(raw: socket.socket) -> None:
+    head = b"POST /echo HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    raw.sendall(head + b"4;ext=1\r\nabcd\r\n0\r\nContent-Length: 9\r\n\r\n")
+    answer = read_all(raw)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\nabcd")
+
+
+def test_a_connection_header_takes_away_neither_body_nor_host(raw: socket.socket) -> None:
+    words = b"Content-Length: 4\r\nConnection: close, content-length, host\r\n\r\n"
+    raw.sendall(b"POST /echo HTTP/1.1\r\n" + HOST + words + b"abcd")
+    assert read_all(raw).endswith(b"\r\n\r\nabcd")
+
+
+def test_the_protocol_of_the_request_is_what_the_front_says(uri: str) -> None:
+    seen = http.get(uri, headers={"X-Forwarded-Proto": "https"}).json()["headers"]
+    assert [value for name, value in seen if name == "x-forwarded-proto"] == ["http"]
+
+
+def test_an_answer_that_comes_before_the_body_has_been_read_is_not_lost(uri: str) -> None:
+    """A container may refuse an upload by its head and go; its client learns why."""
+    for _ in range(5):
+        assert http.post(f"{uri}/health", content=b"x" * (16 << 20)).status_code == 200

@@ -103,7 +103,7 @@ def test_a_list_of_the_past_reaches_as_far_as_is_remembered() -> None:
         for name in ("a", "b", "c"):
             history.note(name, Service(name=name))
         history.note("a", None)
-        assert [service.name for service in history.seconds_ago(0)] == ["b", "c"]
-        assert [service.name for service in history.seconds_ago(3600)] == ["a", "b"]
+        assert [service.name for service in history.seconds_ago(0).values()] == ["b", "c"]
+        assert [service.name for service in history.seconds_ago(3600).values()] == ["a", "b"]
 
     asyncio.run(remember())

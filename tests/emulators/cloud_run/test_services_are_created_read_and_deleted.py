@@ -279,6 +279,28 @@ def test_a_malformed_body_and_an_unknown_method_are_google_errors(emulator: Emul
     assert http.post(f"{emulator.url}/v2/nothing").json()["error"]["code"] == 404
 
 
-@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
-def test_a_web_page_cannot_reach_the_admin_api(emulator: Emulator, headers: dict[str, str]) -> None:
-    assert http.get(f"{emulator.url}/v2/{PARENT}/services", headers=headers).status_code == 403
+PAGES = {
+    "rebound": {"Host": "evil.example"},
+    "foreign": {"Origin": "https://evil.example"},
+    "sandboxed": {"Origin": "null"},
+    "on loopback": {"Origin": "http://localhost:3000"},
+    "of a workstation": {"Origin": "http://ws-1.localhost:8080"},
+    "an image elsewhere": {"Sec-Fetch-Site": "cross-site"},
+    "an image of a workstation": {"Sec-Fetch-Site": "same-site"},
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_web_page_reaches_neither_the_admin_api_nor_the_controls(emulator: Emulator, page: str) -> None:
+    for verb, path in (("GET", f"v2/{PARENT}/services"), ("POST", "emulator/v1/clock:hold")):
+        answer = http.request(verb, f"{emulator.url}/{path}", headers=PAGES[page])
+        assert answer.status_code == 403
+    assert not http.get(f"{emulator.url}/emulator/v1/clock").json()["held"]
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "same-origin"}])
+def test_its_own_page_and_an_address_that_was_typed_in_are_let_in(
+    emulator: Emulator, headers: dict[str, str]
+) -> None:
+    own = {"Origin": emulator.url, **headers}
+    assert http.get(f"{emulator.url}/emulator/v1/clock", headers=own).status_code == 200

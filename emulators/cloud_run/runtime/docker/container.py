@@ -11,7 +11,7 @@ from emulators.cloud_run.runtime.contract import Ending, Launch, RuntimeFailure,
 from emulators.cloud_run.runtime.docker import freezer
 from emulators.cloud_run.runtime.docker.bounds import PIDS
 from emulators.cloud_run.runtime.docker.doors import Doors
-from emulators.cloud_run.runtime.docker.engine import Client, Engine, NotThere
+from emulators.cloud_run.runtime.docker.engine import Client, Conflict, Engine, NotThere
 from emulators.cloud_run.runtime.docker.logs import LogFollower
 
 _KILLED = 137
@@ -171,7 +171,7 @@ class DockerContainer:
             await asyncio.to_thread(freezer.switch, self.pid, frozen=frozen)
 
     async def _tell(self, work: Callable[[Client], None]) -> None:
-        with suppress(NotThere):
+        with suppress(NotThere, Conflict):
             await self._engine.call(work)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -27,11 +27,18 @@ _THREADS = 8
 
 
 class NotThere(RuntimeFailure):
-    """The engine has no such thing, or it is in no state for this: it has ended already, say."""
+    """The engine has no such thing."""
+
+
+class Conflict(RuntimeFailure):
+    """The thing is in no state for this: a container that has ended cannot be paused, say."""
 
 
 class EngineSilent(RuntimeFailure):
     """The engine does not answer."""
+
+
+_FAILURES = {404: NotThere, 409: Conflict}
 
 
 class Engine:
@@ -47,7 +54,7 @@ class Engine:
         self.client = await loop.run_in_executor(self._threads, _in_words, connect)
 
     async def call(self, work: Callable[[Client], Result]) -> Result:
-        """The result of a blocking call. Raises NotThere, EngineSilent, or RuntimeFailure in the engine's words."""
+        """The result of a blocking call. Raises NotThere, Conflict, EngineSilent, or a RuntimeFailure in words."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _in_words, lambda: work(self.client))
 
@@ -80,6 +87,6 @@ def _in_words(work: Callable[[], Result]) -> Result:
         return work()
     except APIError as error:
         words = str(error.explanation or error)
-        raise (NotThere if error.status_code in (404, 409) else RuntimeFailure)(words) from error
+        raise _FAILURES.get(error.status_code, RuntimeFailure)(words) from error
     except (DockerException, requests.RequestException, OSError) as error:
         raise EngineSilent(f"The container engine does not answer: {str(error)[:200]}") from error

@@ -51,15 +51,15 @@ class Images:
         return image
 
     async def fetch(self, name: str) -> str:
-        """Pull an image; why it cannot be had, or nothing."""
+        """Pull an image; why it cannot be had, or nothing. TimeoutError when that takes too long."""
         try:
             async with asyncio.timeout(_PULL_SECONDS):
                 await self._engine.call(lambda client: _pull(client, name))
                 await self.find(name)
         except EngineSilent as error:
             return f"Image '{name}' cannot be fetched. {error}"
-        except (RuntimeFailure, TimeoutError) as error:
-            words = str(error) or f"It was not here after {_PULL_SECONDS:g} s."
+        except RuntimeFailure as error:
+            words = str(error)
             if isinstance(error, NotThere) or any(word in words.lower() for word in _UNKNOWN):
                 return f"Image '{name}' not found: neither the engine nor its registry has it. {words}"
             return f"Image '{name}' not found in the engine, and its registry could not be reached. {words}"
