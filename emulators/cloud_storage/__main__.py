@@ -9,19 +9,19 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from emulators.clock import Clock
+from emulators.cloud_storage.access.bearers import Bearers
+from emulators.cloud_storage.access.signers import Signers
 from emulators.cloud_storage.application import Router, application
-from emulators.cloud_storage.bearers import Bearers
 from emulators.cloud_storage.calls import Calls
-from emulators.cloud_storage.disk import Disk
 from emulators.cloud_storage.failures import StorageError
-from emulators.cloud_storage.lifecycle_runs import LifecycleRuns
-from emulators.cloud_storage.names import check_bucket_name
-from emulators.cloud_storage.parts import PartFiles
-from emulators.cloud_storage.resumable import Uploads
-from emulators.cloud_storage.sessions import SessionFiles
-from emulators.cloud_storage.signers import Signers
-from emulators.cloud_storage.store import Store
-from emulators.cloud_storage.xml_objects import XmlObjects
+from emulators.cloud_storage.kept.disk import Disk
+from emulators.cloud_storage.kept.names import check_bucket_name
+from emulators.cloud_storage.kept.store import Store
+from emulators.cloud_storage.lifecycle.passes import LifecycleRuns
+from emulators.cloud_storage.uploads.parts import PartFiles
+from emulators.cloud_storage.uploads.resumable import Uploads
+from emulators.cloud_storage.uploads.sessions import SessionFiles
+from emulators.cloud_storage.xml_api.objects import XmlObjects
 from emulators.control import ControlRoutes
 from emulators.errors import EXCEPTION_HANDLERS
 from emulators.faults.gate import FaultGate, read_rules

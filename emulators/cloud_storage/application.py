@@ -7,20 +7,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from emulators.cloud_storage.batches import Batches
 from emulators.cloud_storage.calls import Calls
-from emulators.cloud_storage.compose import Compositions
-from emulators.cloud_storage.copies import Copies
 from emulators.cloud_storage.cross_origin import CrossOrigin, is_open
 from emulators.cloud_storage.failures import Reason, StorageError, json_response, xml_response
-from emulators.cloud_storage.json_buckets import JsonBuckets
-from emulators.cloud_storage.json_objects import JsonObjects
-from emulators.cloud_storage.json_uploads import JsonUploads
-from emulators.cloud_storage.names import CONTROL, check_query, decode, is_json, split_path
+from emulators.cloud_storage.json_api.batches import Batches
+from emulators.cloud_storage.json_api.buckets import JsonBuckets
+from emulators.cloud_storage.json_api.compose import Compositions
+from emulators.cloud_storage.json_api.copies import Copies
+from emulators.cloud_storage.json_api.objects import JsonObjects
+from emulators.cloud_storage.json_api.uploads import JsonUploads
+from emulators.cloud_storage.kept.names import CONTROL, check_query, decode, is_json, split_path
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import refuse_unsupported
-from emulators.cloud_storage.resumable import Uploads
-from emulators.cloud_storage.store import Store
-from emulators.cloud_storage.xml_objects import XmlObjects
+from emulators.cloud_storage.uploads.resumable import Uploads
+from emulators.cloud_storage.xml_api.objects import XmlObjects
 from emulators.faults.gate import Dropped
 from emulators.serving import HostCheck, cut
 

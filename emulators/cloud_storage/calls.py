@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from emulators.boundaries.boundary import Boundary
-from emulators.cloud_storage.bearers import Bearers
+from emulators.cloud_storage.access.bearers import Bearers
 from emulators.cloud_storage.downloads import BrokenOff
 from emulators.cloud_storage.failures import Reason, StorageError, of_fault
-from emulators.cloud_storage.intake import Announcement
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.kept.store import Store
+from emulators.cloud_storage.uploads.intake import Announcement
 from emulators.errors import ApiError
 from emulators.faults.gate import Dropped, FaultGate
 

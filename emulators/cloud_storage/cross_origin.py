@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from emulators.cloud_storage.access.signed_urls import parse_query
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.names import CONTROL, decode, is_json, split_path
-from emulators.cloud_storage.resumable import Uploads
-from emulators.cloud_storage.signed_urls import parse_query
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.kept.names import CONTROL, decode, is_json, split_path
+from emulators.cloud_storage.kept.store import Store
+from emulators.cloud_storage.uploads.resumable import Uploads
 
 _UPLOAD = b"/upload/storage/v1/b/"
 _LISTS = ("method", "origin", "responseHeader")

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from emulators.cloud_storage.ranges import ByteRange, parse_range
-from emulators.cloud_storage.records import ObjectRecord
+from emulators.cloud_storage.kept.records import ObjectRecord
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.resources import content_headers, object_headers
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.uploads.ranges import ByteRange, parse_range
 from emulators.serving import cut
 
 _PIECE = 1 << 20

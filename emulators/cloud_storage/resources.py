@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from emulators.cloud_storage.buckets import Bucket
-from emulators.cloud_storage.names import json_segment
-from emulators.cloud_storage.records import DEFAULT_CLASS, ObjectRecord, is_header_safe
+from emulators.cloud_storage.kept.buckets import Bucket
+from emulators.cloud_storage.kept.names import json_segment
+from emulators.cloud_storage.kept.records import DEFAULT_CLASS, ObjectRecord, is_header_safe
 from emulators.projects import project_number
 
 DEFAULT_TYPE = "application/octet-stream"

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from emulators.cloud_storage.lifecycle import Seen, judge, parse_rules
-from emulators.cloud_storage.records import Content, ObjectRecord
+from emulators.cloud_storage.kept.records import Content, ObjectRecord
+from emulators.cloud_storage.lifecycle.rules import Seen, judge, parse_rules
 
 DAY = 86_400
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)

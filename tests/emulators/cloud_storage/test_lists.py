@@ -8,7 +8,7 @@ from google.cloud import storage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulators.cloud_storage.listing import ListRequest, list_keys
+from emulators.cloud_storage.kept.listing import ListRequest, list_keys
 
 NAMES = ["a", "a-b", "a/", "a/1", "a/2/x", "a/2/y", "a0", "b/1", "c", "é", "💤"]
 

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 from google.cloud.storage import exceptions as storage_exceptions
 
-from emulators.cloud_storage.multipart import read_parts
+from emulators.cloud_storage.uploads.multipart import read_parts
 
 QUANTUM = 256 * 1024
 DATA = os.urandom(3 * QUANTUM + 1000)

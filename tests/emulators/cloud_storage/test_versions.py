@@ -11,10 +11,10 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import storage
 
-from emulators.cloud_storage.disk import Disk
-from emulators.cloud_storage.preconditions import Preconditions
-from emulators.cloud_storage.records import ObjectRecord
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.kept.disk import Disk
+from emulators.cloud_storage.kept.preconditions import Preconditions
+from emulators.cloud_storage.kept.records import ObjectRecord
+from emulators.cloud_storage.kept.store import Store
 
 
 def write(bucket: Any, name: str, *contents: str) -> list[int]:

@@ -15,13 +15,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulators.clock import Clock
-from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.failures import StorageError
-from emulators.cloud_storage.lifecycle import ABORT_UPLOADS, DELETE, Rule, Seen, aborts, judge, parse_rules
-from emulators.cloud_storage.parts import PartFiles
-from emulators.cloud_storage.preconditions import Preconditions
-from emulators.cloud_storage.records import HOLDS, ObjectRecord
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.kept.buckets import Bucket
+from emulators.cloud_storage.kept.preconditions import Preconditions
+from emulators.cloud_storage.kept.records import HOLDS, ObjectRecord
+from emulators.cloud_storage.kept.store import Store
+from emulators.cloud_storage.lifecycle.rules import (
+    ABORT_UPLOADS,
+    DELETE,
+    Rule,
+    Seen,
+    aborts,
+    judge,
+    parse_rules,
+)
+from emulators.cloud_storage.uploads.parts import PartFiles
 
 log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ import re
 from datetime import datetime
 from typing import Any
 
-from emulators.cloud_storage.buckets import DEFAULT_LOCATION
 from emulators.cloud_storage.cross_origin import check_cors
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.lifecycle import parse_rules
-from emulators.cloud_storage.records import check_storage_class
+from emulators.cloud_storage.kept.buckets import DEFAULT_LOCATION
+from emulators.cloud_storage.kept.records import check_storage_class
+from emulators.cloud_storage.lifecycle.rules import parse_rules
 from emulators.cloud_storage.requests import number, section
 
 _ATTRIBUTES = frozenset(

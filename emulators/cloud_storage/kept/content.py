@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import google_crc32c
 
-from emulators.cloud_storage.records import Content
+from emulators.cloud_storage.kept.records import Content
 
 QUANTUM = 256 * 1024
 """Resumable uploads persist multiples of this; what a broken request brought beyond is sent again."""

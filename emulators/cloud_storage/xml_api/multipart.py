@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulators.cloud_storage.calls import Calls, Take
-from emulators.cloud_storage.content import ContentWriter
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import Announcement, check_hashes, hashes_in_headers, put
-from emulators.cloud_storage.names import is_number, xml_path
-from emulators.cloud_storage.parts import PartFiles, no_upload
-from emulators.cloud_storage.records import Content
+from emulators.cloud_storage.kept.content import ContentWriter
+from emulators.cloud_storage.kept.names import is_number, xml_path
+from emulators.cloud_storage.kept.records import Content
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import body, origin
 from emulators.cloud_storage.resources import object_headers
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.uploads.intake import Announcement, check_hashes, hashes_in_headers, put
+from emulators.cloud_storage.uploads.parts import PartFiles, no_upload
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _SMALLEST = 5 << 20

@@ -6,16 +6,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.names import check_object_name
-from emulators.cloud_storage.partial import described
-from emulators.cloud_storage.preconditions import json_preconditions, source_preconditions
-from emulators.cloud_storage.records import HOLDS, ObjectRecord, object_attributes
+from emulators.cloud_storage.json_api.partial import described
+from emulators.cloud_storage.json_api.rewrites import Rewrite, go_on, step_of
+from emulators.cloud_storage.kept.buckets import Bucket
+from emulators.cloud_storage.kept.names import check_object_name
+from emulators.cloud_storage.kept.preconditions import json_preconditions, source_preconditions
+from emulators.cloud_storage.kept.records import HOLDS, ObjectRecord, object_attributes
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import body, origin, read_resource
 from emulators.cloud_storage.resources import object_resource
-from emulators.cloud_storage.rewrites import Rewrite, go_on, step_of
-from emulators.cloud_storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from starlette.datastructures import Headers
 
-from emulators.cloud_storage.content import ContentWriter
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.preconditions import Preconditions
-from emulators.cloud_storage.records import Content, ObjectRecord
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.kept.content import ContentWriter
+from emulators.cloud_storage.kept.preconditions import Preconditions
+from emulators.cloud_storage.kept.records import Content, ObjectRecord
+from emulators.cloud_storage.kept.store import Store
 
 
 @dataclass(frozen=True, slots=True)

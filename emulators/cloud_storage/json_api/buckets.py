@@ -5,16 +5,20 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulators.cloud_storage.bucket_attributes import merged_attributes, new_attributes, replaced_attributes
-from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.listing import list_keys, page_token, parse_list_request
-from emulators.cloud_storage.names import check_bucket_name
-from emulators.cloud_storage.partial import described
-from emulators.cloud_storage.preconditions import json_preconditions
+from emulators.cloud_storage.json_api.bucket_attributes import (
+    merged_attributes,
+    new_attributes,
+    replaced_attributes,
+)
+from emulators.cloud_storage.json_api.partial import described
+from emulators.cloud_storage.kept.buckets import Bucket
+from emulators.cloud_storage.kept.listing import list_keys, page_token, parse_list_request
+from emulators.cloud_storage.kept.names import check_bucket_name
+from emulators.cloud_storage.kept.preconditions import json_preconditions
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import body, flag, origin, read_resource
 from emulators.cloud_storage.resources import bucket_resource
-from emulators.cloud_storage.store import Store
 
 
 class JsonBuckets:

@@ -8,22 +8,22 @@ from starlette.responses import Response
 
 from emulators.cloud_storage.calls import INSERT, Calls
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import (
+from emulators.cloud_storage.json_api.partial import described
+from emulators.cloud_storage.kept.names import check_object_name, is_number
+from emulators.cloud_storage.kept.preconditions import json_preconditions
+from emulators.cloud_storage.kept.records import ObjectRecord, object_attributes
+from emulators.cloud_storage.kept.store import Store
+from emulators.cloud_storage.requests import body, origin, read_resource
+from emulators.cloud_storage.resources import object_resource
+from emulators.cloud_storage.uploads.intake import (
     Announcement,
     hashes_in_headers,
     hashes_in_resource,
     receive,
 )
-from emulators.cloud_storage.multipart import read_parts
-from emulators.cloud_storage.names import check_object_name, is_number
-from emulators.cloud_storage.partial import described
-from emulators.cloud_storage.preconditions import json_preconditions
-from emulators.cloud_storage.ranges import parse_content_range
-from emulators.cloud_storage.records import ObjectRecord, object_attributes
-from emulators.cloud_storage.requests import body, origin, read_resource
-from emulators.cloud_storage.resources import object_resource
-from emulators.cloud_storage.resumable import Progress, Uploads
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.uploads.multipart import read_parts
+from emulators.cloud_storage.uploads.ranges import parse_content_range
+from emulators.cloud_storage.uploads.resumable import Progress, Uploads
 
 
 class JsonUploads:

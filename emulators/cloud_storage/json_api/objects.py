@@ -6,16 +6,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulators.cloud_storage.buckets import Bucket, Shelf
 from emulators.cloud_storage.downloads import download
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.listing import list_keys, page_token, parse_list_request
-from emulators.cloud_storage.partial import described
-from emulators.cloud_storage.preconditions import json_preconditions
-from emulators.cloud_storage.records import ObjectRecord, merge_attributes, replace_attributes
+from emulators.cloud_storage.json_api.partial import described
+from emulators.cloud_storage.kept.buckets import Bucket, Shelf
+from emulators.cloud_storage.kept.listing import list_keys, page_token, parse_list_request
+from emulators.cloud_storage.kept.preconditions import json_preconditions
+from emulators.cloud_storage.kept.records import ObjectRecord, merge_attributes, replace_attributes
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import body, flag, origin, read_resource
 from emulators.cloud_storage.resources import object_resource
-from emulators.cloud_storage.store import Store
 
 
 class JsonObjects:

@@ -14,13 +14,13 @@ from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
 
-from emulators.cloud_storage.content import QUANTUM, ContentWriter
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import Announcement, put, seal
-from emulators.cloud_storage.ranges import ByteRange, ContentRange
-from emulators.cloud_storage.records import ObjectRecord
-from emulators.cloud_storage.sessions import Session, SessionFiles
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.kept.content import QUANTUM, ContentWriter
+from emulators.cloud_storage.kept.records import ObjectRecord
+from emulators.cloud_storage.kept.store import Store
+from emulators.cloud_storage.uploads.intake import Announcement, put, seal
+from emulators.cloud_storage.uploads.ranges import ByteRange, ContentRange
+from emulators.cloud_storage.uploads.sessions import Session, SessionFiles
 
 LIFETIME = timedelta(days=7)
 _REMEMBERED = 10_000

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from emulators.cloud_storage.content import ContentWriter
-from emulators.cloud_storage.disk import replace_durably
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import Announcement
-from emulators.cloud_storage.records import Content
-from emulators.cloud_storage.sessions import Session
+from emulators.cloud_storage.kept.content import ContentWriter
+from emulators.cloud_storage.kept.disk import replace_durably
+from emulators.cloud_storage.kept.records import Content
+from emulators.cloud_storage.uploads.intake import Announcement
+from emulators.cloud_storage.uploads.sessions import Session
 
 _SESSION = "upload.json"
 _LONGEST_ID = 128

@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from emulators.cloud_storage.calls import Calls
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.names import check_object_name
-from emulators.cloud_storage.partial import described
-from emulators.cloud_storage.preconditions import Preconditions, json_preconditions
-from emulators.cloud_storage.records import Content, ObjectRecord, object_attributes
+from emulators.cloud_storage.json_api.partial import described
+from emulators.cloud_storage.kept.names import check_object_name
+from emulators.cloud_storage.kept.preconditions import Preconditions, json_preconditions
+from emulators.cloud_storage.kept.records import Content, ObjectRecord, object_attributes
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import body, number, origin, read_resource, section
 from emulators.cloud_storage.resources import object_resource
-from emulators.cloud_storage.store import Store
 
 _MOST_SOURCES = 32
 _PIECE = 1 << 20

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
-from emulators.cloud_storage.content import ContentWriter
-from emulators.cloud_storage.disk import replace_durably
-from emulators.cloud_storage.intake import Announcement, SizeLimits
-from emulators.cloud_storage.preconditions import Preconditions
-from emulators.cloud_storage.records import Content, ObjectRecord
+from emulators.cloud_storage.kept.content import ContentWriter
+from emulators.cloud_storage.kept.disk import replace_durably
+from emulators.cloud_storage.kept.preconditions import Preconditions
+from emulators.cloud_storage.kept.records import Content, ObjectRecord
+from emulators.cloud_storage.uploads.intake import Announcement, SizeLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,17 @@ from xml.sax.saxutils import escape
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulators.cloud_storage.access.signers import Signers
 from emulators.cloud_storage.calls import Calls
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import Announcement, receive
-from emulators.cloud_storage.multipart import read_form
-from emulators.cloud_storage.names import check_object_name, xml_path
-from emulators.cloud_storage.post_policy import PostPolicy, parse_policy, signed_form
-from emulators.cloud_storage.preconditions import Preconditions
-from emulators.cloud_storage.records import ObjectRecord, object_attributes
+from emulators.cloud_storage.kept.names import check_object_name, xml_path
+from emulators.cloud_storage.kept.preconditions import Preconditions
+from emulators.cloud_storage.kept.records import ObjectRecord, object_attributes
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import origin
-from emulators.cloud_storage.signers import Signers
-from emulators.cloud_storage.store import Store
+from emulators.cloud_storage.uploads.intake import Announcement, receive
+from emulators.cloud_storage.uploads.multipart import read_form
+from emulators.cloud_storage.xml_api.post_policy import PostPolicy, parse_policy, signed_form
 
 _INSERT = "storage.objects.insert"
 _META = "x-goog-meta-"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
+from emulators.cloud_storage.access.signed_urls import ALGORITHM, SignedRequest, parse_credential, parse_date
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import SizeLimits
-from emulators.cloud_storage.signed_urls import ALGORITHM, SignedRequest, parse_credential, parse_date
+from emulators.cloud_storage.uploads.intake import SizeLimits
 
 _UNSIGNED = frozenset({"x-goog-signature", "policy", "file"})
 _LONGEST = timedelta(days=7)

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import httpx2
 
+from emulators.cloud_storage.access.signed_urls import SignedRequest
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.signed_urls import SignedRequest
 
 _FRESH = timedelta(minutes=5)
 _TIMEOUT_SECONDS = 5

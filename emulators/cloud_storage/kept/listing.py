@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from re import Pattern
 
-from emulators.cloud_storage.buckets import Key
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.globs import compile_glob
-from emulators.cloud_storage.names import is_number
+from emulators.cloud_storage.kept.buckets import Key
+from emulators.cloud_storage.kept.globs import compile_glob
+from emulators.cloud_storage.kept.names import is_number
 from emulators.cloud_storage.requests import flag
 
 PAGE_LIMIT = 1000

@@ -11,23 +11,23 @@ from hashlib import sha256
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulators.cloud_storage.access.signed_urls import UNSIGNED_PAYLOAD, parse_query, parse_signed_request
+from emulators.cloud_storage.access.signers import Signers
 from emulators.cloud_storage.calls import Calls
 from emulators.cloud_storage.downloads import download
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.intake import Announcement, SizeLimits, hashes_in_headers, receive
-from emulators.cloud_storage.names import check_object_name, xml_path
-from emulators.cloud_storage.parts import PartFiles
-from emulators.cloud_storage.post_objects import PostObjects
-from emulators.cloud_storage.preconditions import xml_preconditions
-from emulators.cloud_storage.ranges import parse_content_range
-from emulators.cloud_storage.records import ObjectRecord, is_header_safe, object_attributes
+from emulators.cloud_storage.kept.names import check_object_name, xml_path
+from emulators.cloud_storage.kept.preconditions import xml_preconditions
+from emulators.cloud_storage.kept.records import ObjectRecord, is_header_safe, object_attributes
+from emulators.cloud_storage.kept.store import Store
 from emulators.cloud_storage.requests import origin
 from emulators.cloud_storage.resources import object_headers
-from emulators.cloud_storage.resumable import Progress, Uploads
-from emulators.cloud_storage.signed_urls import UNSIGNED_PAYLOAD, parse_query, parse_signed_request
-from emulators.cloud_storage.signers import Signers
-from emulators.cloud_storage.store import Store
-from emulators.cloud_storage.xml_multipart import XmlMultipart
+from emulators.cloud_storage.uploads.intake import Announcement, SizeLimits, hashes_in_headers, receive
+from emulators.cloud_storage.uploads.parts import PartFiles
+from emulators.cloud_storage.uploads.ranges import parse_content_range
+from emulators.cloud_storage.uploads.resumable import Progress, Uploads
+from emulators.cloud_storage.xml_api.forms import PostObjects
+from emulators.cloud_storage.xml_api.multipart import XmlMultipart
 
 _METHODS = {
     "GET": "storage.objects.get",

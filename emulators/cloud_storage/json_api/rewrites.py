@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.names import is_number
+from emulators.cloud_storage.kept.names import is_number
 
 _WEEK = timedelta(weeks=1)
 _MEBIBYTE = 1 << 20

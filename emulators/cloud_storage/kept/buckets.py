@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from emulators.cloud_storage.records import DEFAULT_CLASS, ObjectRecord
+from emulators.cloud_storage.kept.records import DEFAULT_CLASS, ObjectRecord
 
 DEFAULT_LOCATION = "EUROPE-WEST1"
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from emulators import durable
-from emulators.cloud_storage.records import Content, ObjectRecord
+from emulators.cloud_storage.kept.records import Content, ObjectRecord
 
 _GONE = ".gone"
 

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any, BinaryIO
 from weakref import WeakValueDictionary
 
-from emulators.cloud_storage.buckets import Bucket
-from emulators.cloud_storage.content import ContentWriter
-from emulators.cloud_storage.disk import Disk
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.names import is_number
-from emulators.cloud_storage.preconditions import Preconditions
-from emulators.cloud_storage.records import Content, ObjectRecord
-from emulators.cloud_storage.versions import after_deleting, after_replacing, check_not_held
+from emulators.cloud_storage.kept.buckets import Bucket
+from emulators.cloud_storage.kept.content import ContentWriter
+from emulators.cloud_storage.kept.disk import Disk
+from emulators.cloud_storage.kept.names import is_number
+from emulators.cloud_storage.kept.preconditions import Preconditions
+from emulators.cloud_storage.kept.records import Content, ObjectRecord
+from emulators.cloud_storage.kept.versions import after_deleting, after_replacing, check_not_held
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 """What makes new attributes of the old ones; raises for what cannot be."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.names import is_number
+from emulators.cloud_storage.kept.names import is_number
 
 
 class Versioned(Protocol):

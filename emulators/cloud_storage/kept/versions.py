@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from emulators.cloud_storage.buckets import Bucket
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.records import HOLDS, ObjectRecord
+from emulators.cloud_storage.kept.buckets import Bucket
+from emulators.cloud_storage.kept.records import HOLDS, ObjectRecord
 
 
 def check_not_held(record: ObjectRecord) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from emulators.cloud_storage.failures import Reason, StorageError
-from emulators.cloud_storage.records import STORAGE_CLASSES, ObjectRecord, check_storage_class, moment
+from emulators.cloud_storage.kept.records import STORAGE_CLASSES, ObjectRecord, check_storage_class, moment
 
 DELETE, SET_CLASS, ABORT_UPLOADS = "Delete", "SetStorageClass", "AbortIncompleteMultipartUpload"
 _ACTIONS = (DELETE, SET_CLASS, ABORT_UPLOADS)

@@ -1,0 +1,1 @@
+"""The JSON API: buckets, objects, uploads, copies, batches."""

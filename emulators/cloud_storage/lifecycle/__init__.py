@@ -1,0 +1,1 @@
+"""What happens to objects by themselves, by the clock."""

@@ -1,0 +1,1 @@
+"""How bytes come in: at once, in parts, or over broken connections."""

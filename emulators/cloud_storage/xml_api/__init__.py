@@ -1,0 +1,1 @@
+"""The XML API: objects over signed URLs, multipart uploads, HTML forms."""
