@@ -7,8 +7,8 @@ import shutil
 import tarfile
 
 import pytest
-from agent.workspace.extract import Extractor, Limits
 from agent.backup.failures import ArchiveRefusedError, DoesNotFitError
+from agent.workspace.extract import Extractor, Limits
 
 SEED = 20_260
 ARCHIVES = 4_000

@@ -51,7 +51,7 @@ def test_up_and_the_commands_by_hand(tree: Path) -> None:
         ["./dev", "up", "--detach", "--free-ports"], cwd=tree, text=True, capture_output=True, timeout=400
     )
     assert up.returncode == 0, up.stdout + up.stderr
-    assert "is RUNNING at $0.0909 an hour" in up.stdout
+    assert "is RUNNING at $0.0912 an hour" in up.stdout
     api = json.loads((tree / ".dormouse" / "stack.json").read_text())["endpoints"]["api"]
     (by_hand,) = [block for block in BLOCKS if "curl" in block]
 

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.backup.entry import Entry
-from agent.backup.manifest import Manifest
+from agent.backup.form.entry import Entry
+from agent.backup.form.manifest import Manifest
 
 TICK_NS = 50_000_000
 """Two changes within one tick of the file system's clock leave the same times; no kernel's tick is as long as this."""
@@ -40,9 +40,21 @@ class Index:
     """One verified backup, and how the workspace looked when it was made or restored."""
 
     manifest: Manifest
-    paths: Mapping[bytes, Known] = field(default_factory=dict)
+    paths: dict[bytes, Known] = field(default_factory=dict)
+    """In the order of the lists. A save that finds nothing to store notes here how the workspace looks now."""
     blobs: Mapping[bytes, int] = field(default_factory=dict)
     """Which pack of the manifest holds a blob, by the pack's place in `manifest.packs`; lists included."""
+
+
+def is_same(facts: Facts, status: os.stat_result) -> bool:
+    """Tell whether the file system still says what it said."""
+    return (
+        facts.ctime_ns == status.st_ctime_ns
+        and facts.mtime_ns == status.st_mtime_ns
+        and facts.size == status.st_size
+        and facts.inode == status.st_ino
+        and facts.mode == status.st_mode
+    )
 
 
 def is_settled(facts: Facts, scanned_ns: int) -> bool:

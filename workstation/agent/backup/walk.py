@@ -2,19 +2,23 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
-from agent.files.beneath import enter
+from agent.files.beneath import PathRefusedError, enter
 from agent.files.store import UPLOAD_PREFIX
 
 STAGING_PREFIX = b".dormouse-staging-"
 DEEPEST = 128
 LONGEST_PATH = 4096
 
+LeavesOut = Callable[[bytes, bool], bool]
+"""Is asked with a path, and whether that is a directory; nothing in a directory that is left out is looked at."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Entry:
     """One file, directory or link, with its directory still open."""
 
@@ -39,54 +43,81 @@ class Entry:
         return stat.S_ISLNK(self.status.st_mode)
 
 
+@dataclass(slots=True)
+class _Level:
+    """An open directory, and what is still to be looked at in it."""
+
+    descriptor: int
+    prefix: bytes
+    left: Iterator[tuple[bytes, os.DirEntry[str]]]
+
+
 class Walk:
     """Goes through a workspace; `skipped` names what cannot be entered, and why."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, leaves_out: LeavesOut | None = None) -> None:
         self._root = root
+        self._leaves_out = leaves_out
         self.skipped: list[tuple[bytes, str]] = []
 
     def entries(self) -> Iterator[Entry]:
         """Yield directories before their content; use an entry before asking for the next."""
-        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        levels = [_list(os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), b"")]
         try:
-            yield from self._within(descriptor, b"", 1)
+            while levels:
+                for entry in self._within(levels[-1], len(levels)):
+                    yield entry
+                    if stat.S_ISDIR(entry.status.st_mode) and self._enter(entry, levels):
+                        break
+                else:
+                    os.close(levels.pop().descriptor)
         finally:
-            os.close(descriptor)
+            for level in levels:
+                os.close(level.descriptor)
 
     def skip(self, path: bytes, why: str) -> None:
         """Note something that is left out."""
         self.skipped.append((path, why))
 
-    def _within(self, parent: int, prefix: bytes, depth: int) -> Iterator[Entry]:
-        for name in sorted(os.fsencode(name) for name in os.listdir(parent)):
-            if _own(name, depth):
+    def _within(self, level: _Level, depth: int) -> Iterator[Entry]:
+        descriptor, prefix, leaves_out = level.descriptor, level.prefix, self._leaves_out
+        for name, found in level.left:
+            if name.startswith(b".dormouse-") and _own(name, depth):
                 continue
             path = prefix + name
             try:
-                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+                status = found.stat(follow_symlinks=False)
             except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.skip(path, error.strerror or "it cannot be looked at")
+                continue
+            if leaves_out and leaves_out(path, stat.S_ISDIR(status.st_mode)):
                 continue
             if len(path) > LONGEST_PATH or depth > DEEPEST:
                 self.skip(path, "its path is too long or too deep")
                 continue
-            entry = Entry(path, parent, name, status)
-            yield entry
-            if entry.is_directory:
-                yield from self._enter(entry, depth)
+            yield Entry(path, descriptor, name, status)
 
-    def _enter(self, entry: Entry, depth: int) -> Iterator[Entry]:
+    def _enter(self, entry: Entry, levels: list[_Level]) -> bool:
         try:
-            descriptor = enter(entry.parent, entry.name)
-        except FileNotFoundError:
-            return
+            levels.append(_list(enter(entry.parent, entry.name), entry.path + b"/"))
+        except (FileNotFoundError, NotADirectoryError, PathRefusedError):
+            return False  # it was removed or replaced meanwhile
         except OSError as error:
             self.skip(entry.path, error.strerror or "it cannot be read")
-            return
-        try:
-            yield from self._within(descriptor, entry.path + b"/", depth + 1)
-        finally:
-            os.close(descriptor)
+            return False
+        return True
+
+
+def _list(descriptor: int, prefix: bytes) -> _Level:
+    try:
+        with os.scandir(descriptor) as found:
+            named = sorted(((os.fsencode(one.name), one) for one in found), key=itemgetter(0))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return _Level(descriptor, prefix, iter(named))
 
 
 def _own(name: bytes, depth: int) -> bool:

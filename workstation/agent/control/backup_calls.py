@@ -3,9 +3,9 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from agent.backup.failures import WorkspaceError
 from agent.errors import AgentError
 from agent.fields import Fields
-from agent.backup.failures import WorkspaceError
 from agent.workspace.grants import Backup, Grant
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from agent import clock
 from agent.activity.cpu import Busy
+from agent.backup.failures import WorkspaceError
 from agent.control.backup_calls import encode_outcome, explain_failure, read_backup, read_upload
 from agent.control.gate import State, refusal
 from agent.control.identity import ControlPlane
 from agent.control.instance import Instance, encode_report, encode_touch
 from agent.errors import AgentError
 from agent.fields import read_fields
-from agent.backup.failures import WorkspaceError
 from agent.workspace.grants import Backup
 
 NDJSON = "application/x-ndjson"

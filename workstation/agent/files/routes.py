@@ -14,13 +14,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from agent.activity.model import Source
+from agent.backup.failures import FULL, mebibytes
 from agent.control.instance import Instance
 from agent.errors import AgentError
 from agent.files.beneath import LinkRefusedError, PathRefusedError
 from agent.files.store import OpenFile, Upload, look, remove
 from agent.relay.http import in_flight
 from agent.threads import in_thread
-from agent.backup.failures import FULL, mebibytes
 
 PREFIX = b"/-/files/"
 PIECE = 256 * 1024

@@ -9,8 +9,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.files.beneath import PathRefusedError, components, directory, open_file
 from agent.backup.walk import Entry, Walk
+from agent.files.beneath import PathRefusedError, components, directory, open_file
 
 PIECE = 256 * 1024
 ATTEMPTS = 3

@@ -13,10 +13,10 @@ import stat
 import sys
 from dataclasses import dataclass
 
-from agent.files.beneath import PathRefusedError, directory, open_file
 from agent.backup.failures import ArchiveRefusedError, DoesNotFitError
-from agent.workspace.members import BLOCK, Member, Reader, read_exactly, read_members
 from agent.backup.walk import DEEPEST, LONGEST_PATH
+from agent.files.beneath import PathRefusedError, directory, open_file
+from agent.workspace.members import BLOCK, Member, Reader, read_exactly, read_members
 
 PIECE = 256 * 1024
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import zstandard
 
+from agent.backup.failures import FULL, ArchiveRefusedError, DoesNotFitError, NotEmptyError
+from agent.backup.walk import STAGING_PREFIX
 from agent.files.beneath import ROOT, remove_tree
 from agent.workspace.extract import Extractor, Limits
-from agent.backup.failures import FULL, ArchiveRefusedError, DoesNotFitError, NotEmptyError
 from agent.workspace.grants import Backup
 from agent.workspace.save import Saved
 from agent.workspace.signature import read_signature
 from agent.workspace.transfer import Counted, Source, download
-from agent.backup.walk import STAGING_PREFIX
 
 # Level 3 never needs more than 2 MiB; a frame that asks for more wants our memory.
 LARGEST_WINDOW = 8 * 1024 * 1024

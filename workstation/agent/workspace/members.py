@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.files.beneath import PathRefusedError, components
 from agent.backup.failures import ArchiveRefusedError
+from agent.files.beneath import PathRefusedError, components
 
 BLOCK = tarfile.BLOCKSIZE
 LARGEST_EXTENSION = 64 * 1024

@@ -25,7 +25,7 @@ PACK = 16 * 1024 * 1024
 """A pack is closed once it is this large, so that an upload that breaks off is repeated from memory."""
 LARGEST_PACK = 48 * 1024 * 1024
 LARGEST_PACK_CONTENT = 256 * 1024 * 1024
-LARGEST_MANIFEST = 64 * 1024 * 1024
+LARGEST_MANIFEST = 16 * 1024 * 1024
 
 MOST_PACKS = 10_000
 MOST_ENTRIES = 2_000_000

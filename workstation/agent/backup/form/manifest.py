@@ -6,9 +6,8 @@ from typing import Any
 
 import zstandard
 
-from agent.backup.entry import blob_id
 from agent.backup.failures import ArchiveRefusedError
-from agent.backup.form import (
+from agent.backup.form.bounds import (
     LARGEST_MANIFEST,
     LARGEST_PACK,
     LARGEST_PACK_CONTENT,
@@ -20,8 +19,11 @@ from agent.backup.form import (
     PACK_NAME,
     VERSION,
 )
+from agent.backup.form.entry import blob_id
 
 FORMAT = "dormouse-backup"
+_MOST_VALUES = 2_000_000
+"""Counted by its commas before it is parsed, because an empty list takes twenty times its length in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,11 @@ def decode_manifest(content: bytes) -> Manifest:
         found = zstandard.frame_content_size(content)
         if not 0 <= found <= LARGEST_MANIFEST:
             raise ArchiveRefusedError("the manifest is too large, or does not say how large it is")
-        plain = zstandard.ZstdDecompressor(max_window_size=max(LARGEST_WINDOW, found)).decompress(content)
+        plain = zstandard.ZstdDecompressor(max_window_size=max(LARGEST_WINDOW, found)).decompress(
+            content, allow_extra_data=False
+        )
+        if plain.count(b",") > _MOST_VALUES:
+            raise ArchiveRefusedError("the manifest says more than one of ours can")
         return _manifest(json.loads(plain.decode("utf-8", "surrogateescape")))
     except (zstandard.ZstdError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArchiveRefusedError("the manifest is damaged, or none of ours") from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.backup.failures import ArchiveRefusedError
-from agent.backup.form import LARGEST_PIECE, MOST_BYTES
+from agent.backup.form.bounds import LARGEST_PIECE, MOST_BYTES
 from agent.backup.walk import DEEPEST, LONGEST_PATH
 from agent.files.beneath import PathRefusedError, components
 

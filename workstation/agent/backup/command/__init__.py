@@ -1,0 +1,1 @@
+"""`python -m agent.backup`: the engine for a person at a terminal."""

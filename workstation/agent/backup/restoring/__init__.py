@@ -1,0 +1,1 @@
+"""From a backup to a workspace, and whether it could be done."""

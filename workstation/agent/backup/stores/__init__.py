@@ -1,0 +1,1 @@
+"""Where the objects of a backup lie: in a directory, or in a bucket by grants."""
