@@ -26,9 +26,10 @@ peers: the emulators' own server with a canned answer, a durable write, a raw sp
 started here for the run (apt-get install nginx-light); restic, borg and tar | zstd (apt-get install restic borgbackup
 zstd). What has no peer on this machine is left out, and said so.
 
-backup: source-like text, machine code, noise and copies, drawn from a seed; some 480 MB, and 18 GB of disk for the run,
-about ten minutes. Each program is a process of its own, its start included, into a new repository that is made before;
-ours saves with --index, the others with their own caches. Everybody's restore is compared with the tree once;
+backup: source-like text, machine code, noise and copies, drawn from a seed; some 480 MB, and 22 GB of disk for the run,
+about ten minutes. Ours is the engine as an agent runs it: started before, with what it saved last in memory, and
+another process that restores. The others, our command line among them, are started each time, with their caches, into a
+repository that is made before. Everybody's restore is compared with the tree once;
 nothing is removed before the end, because ext4 is slow to make files where many have just been removed.
 """
 

@@ -1,4 +1,4 @@
-"""Who saves a tree, and how is each asked to? Our engine and its peers, each as processes of their own."""
+"""Who saves a tree, and how is each asked to? Our engine, our command line and its peers, each in its own process."""
 
 import json
 import os
@@ -12,7 +12,9 @@ from typing import Protocol
 
 from tools.venv import ROOT
 
-OURS, RESTIC, BORG, TAR = "ours", "restic", "borg", "tar | zstd -3 -T0"
+OURS, COMMAND_LINE = "ours", "our command line"
+RESTIC, BORG, TAR = "restic", "borg", "tar | zstd -3 -T0"
+_WORKSTATION = {"PYTHONPATH": str(ROOT / "workstation")}
 WATCHED = Path(__file__).with_name("watched.py")
 _PASSWORD = "bench"  # noqa: S105 - of repositories that are gone with the run
 
@@ -49,9 +51,66 @@ class Archiver(Protocol):
 
 
 class Ours:
-    """The engine by its command line, with its start. It saves by an index, as an agent does in memory."""
+    """The engine as an agent runs it: a process that has been started already, and knows what it saved last.
+
+    Whoever restores is another one, as an agent that has just been started.
+    """
 
     name = OURS
+
+    def __init__(self, tree: Path, place: Path) -> None:
+        self._tree = tree
+        self.stored = place / "store"
+        self._resident: subprocess.Popen[str] | None = None
+
+    def prepare(self) -> None:
+        self.stored.mkdir(parents=True)
+        self._resident = self._start()
+
+    def save(self) -> Cost:
+        assert self._resident
+        return _told(self._resident, "save", self._tree)
+
+    def restore(self, target: Path) -> Cost:
+        self.end()
+        with self._start() as restorer:
+            return _told(restorer, "restore", target)
+
+    def restored(self, target: Path) -> Path:
+        return target
+
+    def end(self) -> None:
+        """End the one that saves, if there is one."""
+        if self._resident:
+            self._resident.communicate()
+            self._resident = None
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "bench.resident", str(self.stored)],
+            cwd=ROOT,
+            env=os.environ | _WORKSTATION,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+
+def _told(resident: subprocess.Popen[str], verb: str, path: Path) -> Cost:
+    assert resident.stdin
+    assert resident.stdout
+    resident.stdin.write(json.dumps([verb, str(path)]) + "\n")
+    resident.stdin.flush()
+    answer = resident.stdout.readline()
+    if not answer:
+        raise RuntimeError(f"our engine ended with {resident.wait()} when it was to {verb}")
+    return Cost(**json.loads(answer))
+
+
+class CommandLine:
+    """The engine by its command line: with its start, a file for what it knows, and what it stored read back."""
+
+    name = COMMAND_LINE
 
     def __init__(self, tree: Path, place: Path) -> None:
         self._tree = tree
@@ -73,7 +132,7 @@ class Ours:
     def _run(self, verb: str, root: Path) -> Cost:
         index = self._place / f"index-of-{root.name}"
         command = ["-m", "agent.backup", verb, str(root), "--store", str(self.stored), "--index", str(index)]
-        return run([sys.executable, *command], {"PYTHONPATH": str(ROOT / "workstation")})
+        return run([sys.executable, *command], _WORKSTATION)
 
 
 class Restic:
@@ -185,7 +244,7 @@ def archivers(tree: Path, place: Path) -> Sequence[Archiver]:
         for program, (kind, _) in _PEERS.items()
         if shutil.which(program) is not None
     ]
-    return [Ours(tree, place / "ours"), *peers]
+    return [Ours(tree, place / "ours"), CommandLine(tree, place / "command-line"), *peers]
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Cost:

@@ -38,8 +38,8 @@ class Scale:
     has_limits: bool
 
     def room(self, rounds: int) -> int:
-        """Bytes of disk that a run needs: what four restore in each round, and what one saves of the large file."""
-        return (4 * rounds + 8) * self.tree.bytes + 4 * self.noise
+        """Bytes of disk that a run needs: what five restore in each round, and what one saves of the large file."""
+        return (5 * rounds + 10) * self.tree.bytes + 4 * self.noise
 
 
 WHOLE = Scale(trees.Size(30_000, 483_000_000), 4 * 2**30, 2**30, has_limits=True)

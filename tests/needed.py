@@ -1,6 +1,7 @@
 """What a test needs of the machine: where it is missing, a named skip on a laptop and a failure in CI."""
 
 import os
+import shutil
 
 import pytest
 
@@ -16,3 +17,9 @@ def need_engine() -> None:
     """The machine's container engine."""
     if why := why_no_engine():
         lacks(why)
+
+
+def need_program(name: str) -> None:
+    """A program on the PATH."""
+    if shutil.which(name) is None:
+        lacks(f"there is no `{name}` on this machine's PATH")

@@ -2,13 +2,14 @@
 
 import hashlib
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bench import trees
-from bench.archivers import BORG, OURS, RESTIC, Cost, Ours, run
+from bench.archivers import BORG, OURS, RESTIC, Archiver, CommandLine, Cost, Ours, run
 from bench.backup import ADDED, CHANGE, FULL, QUICK, RESTORE, STORED, WHOLE, Figures
 
 SMALL = trees.Size(files=60, bytes=600_000)
@@ -108,10 +109,13 @@ def test_a_command_that_fails_says_why() -> None:
         run([sys.executable, "-c", "raise SystemExit('no such thing')"])
 
 
-def test_ours_saves_what_changed_and_restores_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [Ours, CommandLine])
+def test_ours_saves_what_changed_and_restores_it(
+    kind: Callable[[Path, Path], Archiver], tmp_path: Path
+) -> None:
     tree, target = tmp_path / "tree", tmp_path / "again"
     trees.plant(tree, SMALL)
-    ours = Ours(tree, tmp_path / "place")
+    ours = kind(tree, tmp_path / "place")
     ours.prepare()
     ours.save()
     full = trees.weight(ours.stored)
