@@ -14,6 +14,7 @@ from agent.backup.walk import DEEPEST, LONGEST_PATH, STAGING_PREFIX
 from agent.files.store import UPLOAD_PREFIX
 
 from tests.agent.backup.tree import differences
+from tests.needed import need_program
 
 REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs" / "backups.md").read_text()
@@ -32,6 +33,7 @@ def commands(heading):
 @pytest.fixture
 def place(tmp_path):
     """A directory with a project, a copy of its backups, and the script."""
+    need_program("zstd")
     root = tmp_path / "project"
     (root / "src").mkdir(parents=True)
     (root / "src" / "a.py").write_bytes(os.urandom(3_000_000))

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.agent.backup.keeping import contents, entries, manifest, save_into
+from tests.needed import need_program
 
 TREE = (
     "a.log",
@@ -84,6 +85,7 @@ def saved_paths(root, store, rules):
     ],
 )
 def test_the_same_is_left_out_as_by_git(furnished, keeping, rules):
+    need_program("git")
     found = saved_paths(furnished, keeping, rules)
 
     # git as the judge: of all files it names those that these rules do not leave out.

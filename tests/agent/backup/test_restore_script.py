@@ -16,6 +16,7 @@ from agent.backup.stores.directory import DirectoryStore
 
 from tests.agent.backup.tree import differences
 from tests.agent.workspaces import furnish
+from tests.needed import need_program
 
 SCRIPT = Path(__file__).parents[3] / "workstation" / "restore.py"
 FIRST, SECOND = "00000001/00000001-0123abcd", "00000001/00000002-0123abcd"
@@ -43,6 +44,7 @@ def objects(tmp_path, root):
 @pytest.fixture
 def script(tmp_path):
     """Return a function that runs a copy of the script as a stranger would: nothing of ours is near it."""
+    need_program("zstd")
     (tmp_path / "elsewhere").mkdir()
     alone = shutil.copy(SCRIPT, tmp_path / "elsewhere" / "restore.py")
 

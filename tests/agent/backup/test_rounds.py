@@ -13,6 +13,7 @@ import pytest
 
 from tests.agent.backup.faults import PUTS
 from tests.agent.backup.history import History
+from tests.needed import need_program
 
 ROUNDS = int(os.environ.get("BACKUP_ROUNDS", "100"))
 IN_A_HISTORY = 25
@@ -23,6 +24,7 @@ _LOG = logging.getLogger(__name__)
 
 @pytest.mark.timeout(3600)
 def test_every_acknowledged_backup_restores_exactly_for_as_long_as_it_is_kept(tmp_path):
+    need_program("zstd")
     figures = [Counter() for _ in range(-(-ROUNDS // IN_A_HISTORY))]
 
     def live(seed):
