@@ -13,7 +13,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections import namedtuple
 from contextlib import contextmanager
 
@@ -37,9 +36,9 @@ MANIFEST = re.compile(r"(?:(?P<prefix>.*)/)?(?P<name>" + STEM + r"\.manifest\.js
 PACK = re.compile(STEM + r"-\d{4,5}\.tar\.zst")
 STAGING = b".dormouse-staging-"
 MOST_MANIFEST = 64 * 1024 * 1024
-MOST_BLOB = 16 * 1024 * 1024
+MOST_BLOB = 24 * 1024 * 1024
 AT_ONCE = 1024 * 1024
-MALFORMED = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, tarfile.TarError)
+MALFORMED = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading something raises that is not as docs/backups.md says."""
 Backup = namedtuple("Backup", "order root name")
 """A manifest by its name; `root` is the directory that the names of its packs are relative to."""
@@ -51,9 +50,8 @@ class Damaged(Exception):
 
 def main():
     """Restores or lists; returns the exit code."""
-    options = parser().parse_args()
     try:
-        run(options)
+        run(parser().parse_args())
         return 0
     except (Damaged, *MALFORMED) as problem:
         code, why = 3, problem if isinstance(problem, Damaged) else f"the backup is damaged: {problem!r}"
@@ -72,17 +70,8 @@ def parser():
     add = parser.add_argument
     add("source", metavar="SOURCE", help="the directory with the copy of the objects")
     add("target", metavar="TARGET", nargs="?", help="where the files shall go: a new or an empty directory")
-    add(
-        "--from",
-        dest="prefix",
-        metavar="PREFIX",
-        help="a directory within SOURCE: the one workstation of several",
-    )
-    add(
-        "--backup",
-        metavar="NAME",
-        help="the backup to take, by its name or the beginning of it (default: the newest)",
-    )
+    add("--from", dest="prefix", metavar="PREFIX", help="the directory of one workstation within SOURCE")
+    add("--backup", metavar="NAME", help="its name, or the beginning of it (default: the newest)")
     add("--sha256", metavar="DIGEST", help="what the sha256 of the manifest must be")
     add("--list", action="store_true", help="name the backups, the newest last, and end")
     return parser
@@ -134,7 +123,7 @@ def show(backups):
     for backup in backups:
         try:
             document = manifest_of(backup, None)
-            said = f"{document['files']} files, {document['bytes']} bytes"
+            said = f"{document['written']}  {document['files']} files, {document['bytes']} bytes"
         except (Damaged, *MALFORMED) as problem:
             said = f"damaged: {problem}"
         sys.stdout.write(f"{backup.name}  {said}\n")
@@ -143,16 +132,15 @@ def show(backups):
 def restore(backup, sha256, target):
     """Restores a backup into an empty directory: all of it, or nothing."""
     os.makedirs(target, exist_ok=True)
+    check_empty(target)
     for name in os.listdir(target):
-        if not name.startswith(STAGING):
-            raise OSError(f"{os.fsdecode(target)} is not empty; nothing was restored over what is there")
-        # Of a restore that was killed.
-        shutil.rmtree(os.path.join(target, name))
+        shutil.rmtree(os.path.join(target, name))  # of a restore that was killed
     document = manifest_of(backup, sha256)
     staging = os.path.join(target, STAGING + secrets.token_hex(8).encode())
     os.mkdir(staging, 0o700)
     try:
         entries = stage(backup, document, staging)
+        check_empty(target)
         for name in os.listdir(staging):
             os.rename(os.path.join(staging, name), os.path.join(target, name))
     finally:
@@ -161,6 +149,12 @@ def restore(backup, sha256, target):
         # Last: a directory that may not be written to could not have been moved.
         finish(root, entries, "directory")
     sys.stdout.write(f"{backup.name}: {document['files']} files restored, every sha256 is right\n")
+
+
+def check_empty(target):
+    """Refuses to go on where there is anything but staging directories; also at the end, for it took a while."""
+    if not all(name.startswith(STAGING) for name in os.listdir(target)):
+        raise OSError(f"{os.fsdecode(target)} is not empty; nothing was restored over what is there")
 
 
 def stage(backup, document, staging):
@@ -206,14 +200,16 @@ def blobs_of(backup, pack):
         raise Damaged(f"the pack {name} is missing")
     if os.path.getsize(path) != pack["size"] or digest_of(path) != pack["sha256"]:
         raise Damaged(f"the pack {name} is damaged: its size or sha256 is not what the manifest says")
-    with unpacked(path) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
-        for member in archive:
-            if not member.isreg() or member.size > MOST_BLOB:
+    with unpacked(path) as plain:
+        # Not by tarfile, which reads a header of any length into memory.
+        while (header := plain.read(512)).strip(b"\0"):
+            digest, size = header[:64].decode("ascii"), int(header[124:135], 8)
+            if header[156:157] != b"0" or size > MOST_BLOB:
                 raise Damaged(f"the pack {name} holds something that is no blob")
-            content = archive.extractfile(member).read()
-            if hashlib.sha256(content).hexdigest() != member.name:
-                raise Damaged(f"in the pack {name}, {member.name} is damaged")
-            yield member.name, content
+            content = plain.read(size + -size % 512)[:size]
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise Damaged(f"in the pack {name}, {digest} is damaged")
+            yield digest, content
 
 
 @contextmanager

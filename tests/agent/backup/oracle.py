@@ -173,6 +173,7 @@ def manifest(packs, lists, entries, stem=STEM, **told):
     return {
         "format": "dormouse-backup",
         "version": 1,
+        "written": "2026-01-02T03:04:05Z",
         "packs": [
             {"name": one.name or pack_name(stem, number), **one.told} for number, one in enumerate(packs)
         ],

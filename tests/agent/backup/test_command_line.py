@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,19 @@ def test_saved_listed_verified_and_restored(cli, root, tmp_path):
         assert said in done.stdout
 
     assert not differences(root, tmp_path / "again")
+
+
+def test_when_a_backup_was_made_is_told_also_of_a_copy_of_it(cli, root, tmp_path):
+    cli("save", root, "--store", "store")
+    [before] = listed(cli)
+    shutil.copytree(tmp_path / "store", tmp_path / "copy")
+    for path in (tmp_path / "copy").rglob("*.zst"):
+        os.utime(path, (0, 0))
+
+    [copied] = json.loads(cli("list", "--store", "copy", "-o", "json").stdout)
+
+    assert copied == before
+    assert before["written"] in cli("list", "--store", "copy").stdout
 
 
 def test_what_has_not_changed_is_not_saved_again_and_a_change_costs_little(cli, root):
@@ -145,6 +159,7 @@ def test_a_damaged_newest_backup_is_passed_over_and_that_is_told(cli, root, tmp_
     table = cli("list", "--store", "store")
     assert (table.returncode, table.stdout.count("damaged:")) == (0, 1)
     assert [bool(one["damaged"]) for one in listed(cli)] == [False, True]
+    assert [bool(one["written"]) for one in listed(cli)] == [True, False]
 
 
 def test_where_none_is_whole_nothing_is_restored(cli, root, tmp_path):

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from datetime import UTC, datetime
 
 from agent.backup.form.bounds import PACK
 from agent.backup.form.entry import Entry, Piece
@@ -24,7 +25,7 @@ def index(*packs):
             entry = Entry(path, "file", 0o644, 0, length, (piece,))
             paths[path] = Known(Facts(0, 0, length, 0, 0), entry, True)
             held[piece.id] = place
-    return Index(Manifest(tuple(made), (), len(paths), len(paths), 0), paths, held)
+    return Index(Manifest(tuple(made), (), len(paths), len(paths), 0, datetime.now(UTC)), paths, held)
 
 
 def test_a_pack_that_is_half_needed_is_kept_and_one_that_is_not_is_retired():

@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+import time
 
 import pytest
 from agent.backup.failures import (
@@ -11,7 +12,7 @@ from agent.backup.failures import (
     NoObjectError,
     StoreUnreachableError,
 )
-from agent.backup.stores.directory import PARTIAL_PREFIX, DirectoryStore
+from agent.backup.stores.directory import FORGOTTEN, PARTIAL_PREFIX, DirectoryStore
 
 PACK = "00000001/00000001-0a1b2c3d-0000.tar.zst"
 MANIFEST = "00000001/00000001-0a1b2c3d.manifest.json.zst"
@@ -36,7 +37,6 @@ def test_what_was_put_is_got_and_listed_in_the_order_of_the_names(store):
     assert b"".join(store.get(MANIFEST, 2**30)) == b"x" * 3_000_000
     assert b"".join(store.get(later, 100)) == b""
     assert list(store.names()) == sorted([(PACK, 4), (MANIFEST, 3_000_000), (later, 0)])
-    assert store.written(PACK) == os.stat(store._root / PACK).st_mtime
 
 
 def test_the_same_content_again_is_done_and_another_is_refused(store):
@@ -91,12 +91,43 @@ def test_a_name_that_is_none_of_ours_reaches_no_file(store, root, name):
     for call in (
         lambda: store.put(name, b"x"),
         lambda: list(store.get(name, 9)),
-        lambda: store.written(name),
     ):
         with pytest.raises(NoObjectError):
             call()
 
     assert not root.exists()
+
+
+def test_what_killed_puts_left_is_removed_once_it_is_old(store, root):
+    store.put(PACK, b"pack")
+    old, new = (root / "00000001" / f"{PARTIAL_PREFIX}{digit * 16}" for digit in "01")
+    others = [root / "00000001" / f"{PARTIAL_PREFIX}notes", root / f"{PARTIAL_PREFIX}{'0' * 16}"]
+    for path in (old, new, *others):
+        path.write_bytes(b"half")
+        if path != new:
+            os.utime(path, (0, time.time() - FORGOTTEN - 60))
+
+    store.remove_partials()
+
+    assert not old.exists()
+    assert all(path.exists() for path in (new, *others))
+    assert b"".join(store.get(PACK, 100)) == b"pack"
+
+
+def test_a_directory_that_nobody_may_enter_can_lie_beside_the_backups(store, root, monkeypatch):
+    """As `lost+found` does at the top of a disk."""
+    store.put(PACK, b"pack")
+    (root / "lost+found").mkdir()
+    listed = os.listdir
+
+    def denied(path):
+        if os.fspath(path).endswith("lost+found"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", denied)
+
+    assert list(store.names()) == [(PACK, 4)]
 
 
 def test_no_link_in_the_store_is_followed(store, root, tmp_path):

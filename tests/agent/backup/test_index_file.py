@@ -93,7 +93,8 @@ def test_that_of_a_backup_that_lacks_a_pack_by_now_is_not_believed(file, root, s
 
 def test_that_of_a_manifest_that_is_another_one_by_now_is_not_believed(file, root, store, saved, tmp_path):
     place = tmp_path / "store" / saved.name
-    place.write_bytes(place.read_bytes()[:-1] + b"?")
+    content = place.read_bytes()
+    place.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
     with pytest.raises(NoIndexError, match="not in this store"):
         recall(file, store, root)

@@ -1,10 +1,18 @@
 """A small change makes few new lists, wherever in the workspace it is."""
 
+import hashlib
 import random
+import runpy
 
-from agent.backup.form.bounds import LARGEST_BLOB
+from agent.backup.form.bounds import LARGEST_BLOB, MOST_BYTES, SMALLEST_PIECE
 from agent.backup.form.entry import Entry, Piece, decode_entry
-from agent.backup.form.lists import HEAVIEST, MOST, cut_lists, encode_lists
+from agent.backup.progress import Progress
+from agent.backup.restoring.unpacking import split, unpack
+from agent.backup.saving.lists import HEAVIEST, MOST, cut_lists, encode_lists
+from agent.backup.saving.packing import Packs
+from agent.backup.walk import LONGEST_PATH
+
+SCRIPT = runpy.run_path("workstation/restore.py")
 
 ENTRIES = [
     Entry(b"%03d/%04d" % divmod(number, 50), "file", 0o644, number, 1, (Piece(bytes(32), 1),))
@@ -58,3 +66,24 @@ def test_no_list_is_larger_than_a_blob_may_be():
 
     assert max(map(len, lists)) <= HEAVIEST < LARGEST_BLOB
     assert sum(content.count(b"\n") for content in lists) == 30
+
+
+def test_the_list_of_the_largest_file_in_the_smallest_pieces_can_be_read_again(keeping):
+    """A content that repeats itself may be cut into nothing but the smallest."""
+    pieces = (Piece(bytes([255]) * 32, SMALLEST_PIECE),) * (MOST_BYTES // SMALLEST_PIECE)
+    entry = Entry(b"\1" * LONGEST_PATH, "file", 0o644, 0, MOST_BYTES, pieces)
+    [content] = encode_lists([entry])
+    with Packs(keeping, "00000001/00000001-0123abcd", Progress()) as packs:
+        packs.turn_to_lists()
+        packs.add(hashlib.sha256(content).digest(), content)
+        packs.finish()
+
+    [[pack]] = [packs.packs]
+    found = [
+        blob
+        for frame in split(memoryview(keeping.objects[pack.name]), pack.content)
+        for blob in unpack(frame)
+    ]
+
+    assert [blob.content for blob in found] == [content]
+    assert len(content) <= SCRIPT["MOST_BLOB"] == LARGEST_BLOB

@@ -13,6 +13,7 @@ from agent.backup.failures import (
     NotEmptyError,
 )
 from agent.backup.form.bounds import LARGEST_PIECE
+from agent.backup.form.entry import Entry, Piece, decode_entry, encode_entry
 from agent.backup.index import is_same
 from agent.backup.progress import Progress, StoppedError
 from agent.backup.restoring.contents import Limits
@@ -243,10 +244,23 @@ def test_what_a_killed_restore_left_is_removed(root):
     left = root / (STAGING_PREFIX.decode() + "0123")
     (left / "d").mkdir(parents=True)
     (left / "d" / "f").write_bytes(b"half")
+    (root / (STAGING_PREFIX.decode() + "link")).symlink_to("/")
 
     restore(root, store, MANIFEST, digest)
 
     assert [path.name for path in root.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("seconds", [253_370_764_800, 2**63 - 1, -(2**63)])
+def test_a_time_that_only_some_file_systems_know_is_no_reason_to_lose_a_backup(root, tmp_path, seconds):
+    """A workspace in memory keeps every time; the volume of a restore may know only the nearest."""
+    entry = Entry(b"a", "file", 0o644, seconds * 10**9, 1, (Piece(bytes(32), 1),))
+    assert decode_entry(encode_entry(entry)) == entry
+
+    store, digest = backup([file("a", A, mtime=seconds * 10**9)], [A])
+    restore(root, store, MANIFEST, digest)
+
+    assert (root / "a").read_bytes() == A
 
 
 def test_a_root_that_is_there_keeps_its_mode(root):
@@ -258,7 +272,7 @@ def test_a_root_that_is_there_keeps_its_mode(root):
     assert stat.S_IMODE(root.stat().st_mode) == 0o751
 
 
-@pytest.mark.parametrize("limits", [Limits(entries=2), Limits(bytes=4), Limits(pieces=2)])
+@pytest.mark.parametrize("limits", [Limits(entries=2), Limits(bytes=4), Limits(pieces=2), Limits(blobs=2)])
 def test_more_than_may_be_is_refused(root, limits):
     store, digest = backup([directory("d"), file("d/a", A, B), file("e", b"c")], [A, B, b"c"])
 

@@ -131,7 +131,7 @@ def test_backups_are_listed_with_the_damaged_ones(script, objects):
     assert done.returncode == 0
     first, second = done.stdout.splitlines()
     assert first.startswith(FIRST)
-    assert "files" in first
+    assert f"{manifest(objects, FIRST)['written']}  {manifest(objects, FIRST)['files']} files" in first
     assert second.startswith(SECOND)
     assert "damaged" in second
 
@@ -194,6 +194,19 @@ def test_nothing_is_written_over_files(script, objects, tmp_path):
 
     assert script(objects, "full").returncode == 1
     assert os.listdir(tmp_path / "full") == ["mine"]
+
+
+def test_nor_over_what_came_while_it_was_under_way(script, objects, tmp_path):
+    slow = tmp_path / "slow" / "zstd"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\necho mine > {tmp_path}/again/new\nexec {shutil.which("zstd")} "$@"\n')
+    slow.chmod(0o755)
+
+    done = script(objects, "again", path=f"{slow.parent}:{os.environ['PATH']}")
+
+    assert (done.returncode, "not empty" in done.stderr) == (1, True)
+    assert os.listdir(tmp_path / "again") == ["new"]
+    assert (tmp_path / "again" / "new").read_text() == "mine\n"
 
 
 def test_what_a_killed_restore_left_is_cleared_away(script, objects, root, tmp_path):

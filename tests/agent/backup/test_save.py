@@ -180,6 +180,23 @@ def test_a_file_that_holds_the_bytes_of_a_list_is_stored_with_the_files(root, ke
     assert contents(keeping, third)["b"] == content
 
 
+def test_a_file_of_the_bytes_of_a_list_outlives_that_list(root, keeping):
+    """Both are known by one name, and whichever goes must not take the other along."""
+    for number in range(40):
+        (root / f"{number:02}").write_text(str(number))
+    saved = save_into(keeping, root)
+    copies = {
+        f"zz{number}": content for number, content in enumerate(blobs(keeping, saved, "lists").values())
+    }
+    for name, content in copies.items():
+        (root / name).write_bytes(content)
+
+    for number in range(4):
+        saved = save_into(keeping, root, saved)
+        assert copies.items() <= contents(keeping, saved).items()
+        (root / f"zzz{number}").write_text("more")
+
+
 def test_what_is_no_file_is_named_and_never_waited_for(root, keeping):
     os.mkfifo(root / "fifo")
     os.mkfifo(root / "fifo\nwith a newline")

@@ -4,7 +4,7 @@ import argparse
 import json
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from types import FrameType
 
 from agent.backup.command.command_line import DONE, FAILED, NOT_WHOLE, STOPPED, WITH_LOSSES, parse
@@ -65,17 +65,20 @@ def _list(listed: list[Listed], *, as_json: bool) -> int:
     width = max((len(one.name) for one in listed), default=0)
     _say(f"{'name':{width}}  {'written':20}  {'files':>9}  {'bytes':>14}  {'stored bytes':>14}")
     for one in listed:
-        what = f"{one.files:9}  {one.bytes:14}  {one.stored_bytes:14}"
-        _say(
-            f"{one.name:{width}}  {_time(one.written)}  {f'damaged: {one.damaged}' if one.damaged else what}"
-        )
+        _say(f"{one.name:{width}}  {_as_columns(one)}")
     return DONE
+
+
+def _as_columns(one: Listed) -> str:
+    if one.written is None:
+        return f"damaged: {one.damaged}"
+    return f"{_time(one.written)}  {one.files:9}  {one.bytes:14}  {one.stored_bytes:14}"
 
 
 def _as_json(one: Listed) -> dict[str, str | int | None]:
     return {
         "name": one.name,
-        "written": _time(one.written),
+        "written": _time(one.written) if one.written else None,
         "files": one.files,
         "bytes": one.bytes,
         "storedBytes": one.stored_bytes,
@@ -83,8 +86,8 @@ def _as_json(one: Listed) -> dict[str, str | int | None]:
     }
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _time(written: datetime) -> str:
+    return written.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,9 @@ import errno
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What a file system answers when something does not fit."""
 
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What says nothing of the file at hand, but that the process or the machine has run out of something."""
+
 
 def mebibytes(size: int) -> int:
     """Return whole MiB, rounded up, as people read them."""

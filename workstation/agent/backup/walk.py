@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
+from agent.backup.failures import EXHAUSTED
 from agent.files.beneath import PathRefusedError, enter
 from agent.files.store import UPLOAD_PREFIX
 
@@ -90,7 +91,7 @@ class Walk:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                self.skip(path, error.strerror or "it cannot be looked at")
+                self._skip_unless_exhausted(path, error, "it cannot be looked at")
                 continue
             if leaves_out and leaves_out(path, stat.S_ISDIR(status.st_mode)):
                 continue
@@ -105,9 +106,14 @@ class Walk:
         except (FileNotFoundError, NotADirectoryError, PathRefusedError):
             return False  # it was removed or replaced meanwhile
         except OSError as error:
-            self.skip(entry.path, error.strerror or "it cannot be read")
+            self._skip_unless_exhausted(entry.path, error, "it cannot be read")
             return False
         return True
+
+    def _skip_unless_exhausted(self, path: bytes, error: OSError, why: str) -> None:
+        if error.errno in EXHAUSTED:
+            raise error
+        self.skip(path, error.strerror or why)
 
 
 def _list(descriptor: int, prefix: bytes) -> _Level:

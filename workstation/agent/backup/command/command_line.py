@@ -95,7 +95,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 def _add_list(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Names the backups, the oldest first: when it was written to this directory, its files and their bytes,\n"
+        "Names the backups, the oldest first: when it was saved, its files and their bytes,\n"
         "and the bytes of all the objects that it needs, many of which it shares with others."
     )
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")

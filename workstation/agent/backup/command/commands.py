@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from agent.backup.command.index_file import NoIndexError, Owner, owner, write_index
@@ -37,13 +38,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One backup: `written` in seconds since the epoch, `stored_bytes` of all the objects that it needs."""
+    """One backup; `stored_bytes` of all the objects that it needs. Of a damaged one nothing else is known."""
 
     name: str
-    written: float
-    files: int
-    bytes: int
-    stored_bytes: int
+    written: datetime | None = None
+    files: int = 0
+    bytes: int = 0
+    stored_bytes: int = 0
     damaged: str = ""
 
 
@@ -56,6 +57,7 @@ class Commands:
 
     def save(self, root: Path, index_file: Path | None) -> Told:
         """Save a workspace, and read back what was stored; raises WorkspaceError, OSError, StoppedError."""
+        self._store.remove_partials()
         noted, notes = self._recall(index_file, root)
         base = noted[1] if noted else None
         before = dict(base.paths) if base else {}
@@ -104,14 +106,13 @@ class Commands:
         return ""
 
     def _listed(self, name: str) -> Listed:
-        written = self._store.written(name)
         try:
             found = read_manifest(self._store, name, None)
         except DAMAGED as error:
-            return Listed(name, written, 0, 0, 0, str(error))
+            return Listed(name, damaged=str(error))
         manifest = found.manifest
         stored = found.size + sum(pack.size for pack in manifest.packs)
-        return Listed(name, written, manifest.files, manifest.bytes, stored)
+        return Listed(name, manifest.written, manifest.files, manifest.bytes, stored)
 
     def _manifests(self) -> list[str]:
         return [name for name, _ in self._store.names() if MANIFEST_NAME.fullmatch(name)][::-1]

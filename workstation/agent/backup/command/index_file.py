@@ -28,6 +28,7 @@ VERSION = 1
 
 _KINDS: tuple[Kind, ...] = ("file", "directory", "link")
 _DIGEST = 32
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _LEVEL = 1
 """Half of it is random bytes, which do not shrink; the rest shrinks quickly."""
 
@@ -74,7 +75,7 @@ def encode_index(of: Owner, index: Index) -> bytes:
     for id_, place in index.blobs.items():
         packs[place].append(id_)
     frame = zstandard.ZstdCompressor(level=_LEVEL).compress(
-        b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in _rows(of, index, packs))
+        b"".join(_ENCODER.encode(row).encode() + b"\n" for row in _rows(of, index, packs))
     )
     return hashlib.sha256(frame).digest() + frame
 

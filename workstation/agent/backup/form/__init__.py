@@ -1,1 +1,1 @@
-"""What a backup looks like in a store: names, bounds, entries, lists, packs, manifests."""
+"""What a backup looks like in a store: names, bounds, entries, packs, manifests."""

@@ -19,7 +19,8 @@ LARGEST_PIECE = 4 * 1024 * 1024
 
 FRAME = 1024 * 1024
 """A frame is closed once it holds this much: many small files are compressed together, and it fits in memory."""
-LARGEST_BLOB = 16 * 1024 * 1024
+LARGEST_BLOB = 24 * 1024 * 1024
+"""The list of one file of MOST_BYTES in the smallest of pieces, some 77 bytes each, has to fit."""
 LARGEST_FRAME = FRAME + LARGEST_BLOB + 64 * 1024
 PACK = 16 * 1024 * 1024
 """A pack is closed once it is this large, so that an upload that breaks off is repeated from memory."""
@@ -27,7 +28,8 @@ LARGEST_PACK = 48 * 1024 * 1024
 LARGEST_PACK_CONTENT = 256 * 1024 * 1024
 LARGEST_MANIFEST = 16 * 1024 * 1024
 
-MOST_PACKS = 10_000
+MOST_PACKS = 40_000
+"""As many as there can be while each of some size is needed by half: 64 GiB in packs of 2 MiB, and new ones."""
 MOST_ENTRIES = 2_000_000
 MOST_BYTES = 64 * 1024**3
 

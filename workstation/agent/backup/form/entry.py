@@ -27,7 +27,9 @@ _KEYS = {
     "directory": {"path", "type", "mode", "mtime"},
     "link": {"path", "type", "mtime", "target"},
 }
-_FURTHEST_TIME = 2**63 - 1
+_FURTHEST_TIME = 2**63 * 10**9
+"""Whatever a kernel can tell: its seconds have 64 bits, and tmpfs keeps them all."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def encode_entry(entry: Entry) -> bytes:
             line["sha256"] = entry.pieces[0].id.hex()
         elif entry.pieces:
             line["pieces"] = [[piece.id.hex(), piece.size] for piece in entry.pieces]
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(line).encode() + b"\n"
 
 
 def decode_entry(line: bytes) -> Entry:

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import zstandard
 
-from agent.backup.failures import ArchiveRefusedError
+from agent.backup.failures import ArchiveRefusedError, WorkspaceError
 from agent.backup.form.bounds import (
     LARGEST_MANIFEST,
     LARGEST_PACK,
@@ -22,6 +23,7 @@ from agent.backup.form.bounds import (
 from agent.backup.form.entry import blob_id
 
 FORMAT = "dormouse-backup"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _MOST_VALUES = 2_000_000
 """Counted by its commas before it is parsed, because an empty list takes twenty times its length in memory."""
 
@@ -51,6 +53,8 @@ class Manifest:
     files: int
     bytes: int
     """The sum of the sizes of the files."""
+    written: datetime
+    """When the save began, by its own clock: UTC, in whole seconds. Names say which backup is newer, not this."""
     skipped: tuple[tuple[str, str], ...] = ()
     """(path, why) of what could not be saved, at most a hundred."""
     changed: tuple[str, ...] = ()
@@ -58,10 +62,11 @@ class Manifest:
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Return the object's content: one zstd frame of JSON."""
+    """Return the object's content: one zstd frame of JSON; raises WorkspaceError where nobody would read it again."""
     document = {
         "format": FORMAT,
         "version": VERSION,
+        "written": _told(manifest.written),
         "packs": [
             {
                 "name": pack.name,
@@ -80,7 +85,12 @@ def encode_manifest(manifest: Manifest) -> bytes:
         "changed": list(manifest.changed),
     }
     text = json.dumps(document, indent=1, ensure_ascii=False).encode("utf-8", "surrogateescape")
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(text)
+    content = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(text)
+    try:
+        decode_manifest(content)
+    except ArchiveRefusedError as error:
+        raise WorkspaceError(f"a backup of it would be larger than any may be: {error}") from error
+    return content
 
 
 def decode_manifest(content: bytes) -> Manifest:
@@ -113,9 +123,21 @@ def _manifest(document: Any) -> Manifest:
         entries=entries,
         files=_whole(document["files"], entries),
         bytes=_whole(document["bytes"], MOST_BYTES),
+        written=_time(document["written"]),
         skipped=tuple((str(item["path"]), str(item["reason"])) for item in document["skipped"]),
         changed=tuple(str(path) for path in document["changed"]),
     )
+
+
+def _told(written: datetime) -> str:
+    return written.astimezone(UTC).strftime(_TIME)
+
+
+def _time(text: Any) -> datetime:
+    time = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    if _told(time) != text:
+        raise ValueError("a time")
+    return time
 
 
 def _pack(fields: Any) -> Pack:

@@ -31,6 +31,8 @@ class Limits:
     entries: int = MOST_ENTRIES
     bytes: int = MOST_BYTES
     pieces: int = MOST_ENTRIES + MOST_BYTES // SMALLEST_PIECE
+    blobs: int = 4 * pieces
+    """In packs, where there may be as many bytes that nobody needs any more, in smaller blobs."""
     room: int | None = None
 
 
@@ -81,8 +83,8 @@ def read_blobs(
     with closing(read_packs(store, packs, progress)) as frames:
         for place, blobs in frames:
             count += len(blobs)
-            if count > limits.pieces:
-                raise ArchiveRefusedError(f"its packs hold more than {limits.pieces} pieces")
+            if count > limits.blobs:
+                raise ArchiveRefusedError(f"its packs hold more than {limits.blobs} blobs")
             yield place, blobs
 
 

@@ -12,10 +12,10 @@ from types import TracebackType
 
 from agent.backup.failures import DoesNotFitError
 from agent.backup.form.entry import Entry
-from agent.backup.holes import is_hole
 from agent.backup.index import Facts
 from agent.backup.parents import Parents
 from agent.backup.progress import Progress
+from agent.backup.restoring.holes import is_hole
 from agent.backup.restoring.pending import Place
 from agent.files.beneath import DIRECTORY, FILE
 
@@ -139,7 +139,7 @@ def finish(descriptor: int, entry: Entry) -> Facts:
 
 
 def finish_directories(root: int, entries: Sequence[Entry]) -> dict[bytes, Facts]:
-    """Give the directories beneath an open one, each before what is in it, their times and modes; raises OSError."""
+    """Give the directories beneath an open one, each after what is in it, their times and modes; raises OSError."""
     facts = {}
     with Parents(root) as parents:
         # From the end: what is in a directory that nobody may enter has to be done before it, and neighbours stay open.

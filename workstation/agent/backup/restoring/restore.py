@@ -11,10 +11,10 @@ from pathlib import Path
 
 from agent.backup.failures import FULL, ArchiveRefusedError, DoesNotFitError, NoObjectError
 from agent.backup.form.entry import Entry
-from agent.backup.holes import exceeds
 from agent.backup.index import Facts, Index, Known
 from agent.backup.progress import Progress
 from agent.backup.restoring.contents import LIMITS, Contents, Limits, read_blobs, read_contents
+from agent.backup.restoring.holes import exceeds
 from agent.backup.restoring.pending import Pending
 from agent.backup.restoring.placing import Placing, finish_directories
 from agent.backup.restoring.staging import check_empty, move_up, opened, staged, wait_for_tick

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,4 +83,7 @@ def wait_for_tick(directory: int) -> bool:
 def _remove_staging(root: int) -> None:
     for name in map(os.fsencode, os.listdir(root)):
         if name.startswith(STAGING_PREFIX):
-            remove_tree(root, name)
+            if stat.S_ISDIR(os.stat(name, dir_fd=root, follow_symlinks=False).st_mode):
+                remove_tree(root, name)
+            else:
+                os.unlink(name, dir_fd=root)

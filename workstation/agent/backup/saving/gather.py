@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from agent.backup.failures import EXHAUSTED
 from agent.backup.form.bounds import MOST_BYTES
 from agent.backup.index import TICK_NS, Facts, is_settled
 from agent.backup.parents import Parents
@@ -52,6 +53,8 @@ class Gathering:
             except (FileNotFoundError, NotADirectoryError, LinkRefusedError):
                 del self._found.paths[path]  # the next save has what is there then
             except OSError as error:
+                if error.errno in EXHAUSTED:
+                    raise
                 self._skip(path, error.strerror or str(error))
 
     def _read_file(self, parent: int, name: bytes, path: bytes) -> None:

@@ -57,6 +57,9 @@ class Packs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            # A put may be waiting for a grant that nobody will bring to a save that has failed.
+            self._progress.stop()
         self._compressing.shutdown(cancel_futures=True)
         self._uploading.shutdown(cancel_futures=True)
 

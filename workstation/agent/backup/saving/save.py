@@ -8,18 +8,19 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.backup.form.bounds import manifest_name
 from agent.backup.form.entry import Entry
-from agent.backup.form.lists import KnownLists, cut_lists, encode_lists
 from agent.backup.form.manifest import Manifest, Pack, encode_manifest
 from agent.backup.index import Index, Known
 from agent.backup.progress import Progress
 from agent.backup.saving.consolidate import retire
 from agent.backup.saving.gather import Gathering
+from agent.backup.saving.lists import KnownLists, cut_lists, encode_lists
 from agent.backup.saving.packing import Packs
-from agent.backup.saving.scan import Scan, scan
+from agent.backup.saving.scan import STRANGE, Scan, scan
 from agent.backup.saving.stock import Stock
 from agent.backup.stores.contract import Store
 
@@ -41,20 +42,27 @@ class Saved:
 
 
 def save(
-    root: Path, store: Store, stem: str, base: Index | None = None, progress: Progress | None = None
+    root: Path,
+    store: Store,
+    stem: str,
+    base: Index | None = None,
+    progress: Progress | None = None,
+    written: datetime | None = None,
 ) -> Saved | None:
     """Store what is in the workspace and no pack of `base` holds; None if it is still what `base` holds.
 
-    `stem` begins the names of the new objects. Raises OSError when the root cannot be read, WorkspaceError when it is
-    too large and when the store fails, StoppedError.
+    `stem` begins the names of the new objects; the manifest tells `written`, or when the save began. Raises OSError when
+    the root cannot be read, WorkspaceError when it is too large and when the store fails, StoppedError.
     """
     progress = progress or Progress()
+    written = (written or datetime.now(UTC)).replace(microsecond=0)
     found = scan(root, base, progress)
     if base and _is_known(found, base):
         return None
-    retired = _forget_retired(found, base) if base else frozenset()
+    retired = retire(base) if base else frozenset()
     with Packs(store, stem, progress) as packs:
         stock = Stock(base, retired, packs)
+        _forget_what_is_not_held(found, stock)
         gathering = Gathering(found, stock.take, progress)
         gathering.read(root)
         paths = {path: known for path, known in found.paths.items() if isinstance(known, Known)}
@@ -65,7 +73,7 @@ def save(
         lists = _store_lists(entries, base, stock, packs)
         packs.finish()
     joined, blobs = stock.joined(entries, lists)
-    manifest = _manifest(joined, lists, entries, found.skipped, gathering.changed)
+    manifest = _manifest(joined, lists, entries, found.skipped, gathering.changed, written)
     return _commit(store, stem, Index(manifest, paths, blobs), tuple(packs.packs), progress)
 
 
@@ -75,16 +83,11 @@ def _is_known(found: Scan, base: Index) -> bool:
     )
 
 
-def _forget_retired(found: Scan, base: Index) -> frozenset[int]:
-    """Have the files be read again of which something lies in a pack that is retired."""
-    retired = retire(base)
-    if retired:
-        for path, known in found.paths.items():
-            if isinstance(known, Known) and any(
-                base.blobs.get(piece.id) in retired for piece in known.entry.pieces
-            ):
-                found.paths[path] = known.facts
-    return retired
+def _forget_what_is_not_held(found: Scan, stock: Stock) -> None:
+    """Have the files be read again of which something lies in a retired pack, or in none."""
+    for path, known in found.paths.items():
+        if isinstance(known, Known) and not stock.holds(known.entry):
+            found.paths[path] = known.facts
 
 
 def _store_lists(entries: list[Entry], base: Index | None, stock: Stock, packs: Packs) -> tuple[bytes, ...]:
@@ -106,15 +109,18 @@ def _manifest(
     entries: Sequence[Entry],
     skipped: Sequence[tuple[bytes, str]],
     changed: Sequence[bytes],
+    written: datetime,
 ) -> Manifest:
     files = [entry.size for entry in entries if entry.kind == "file"]
+    losses_first = sorted(skipped, key=lambda one: one[1] == STRANGE)
     return Manifest(
         packs=packs,
         lists=lists,
         entries=len(entries),
         files=len(files),
         bytes=sum(files),
-        skipped=tuple((os.fsdecode(path), why) for path, why in skipped[:MOST_NAMED]),
+        written=written,
+        skipped=tuple((os.fsdecode(path), why) for path, why in losses_first[:MOST_NAMED]),
         changed=tuple(os.fsdecode(path) for path in changed[:MOST_NAMED]),
     )
 

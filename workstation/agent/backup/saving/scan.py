@@ -39,8 +39,8 @@ def scan(root: Path, base: Index | None, progress: Progress) -> Scan:
         else:
             _look(seen, found)
             progress.step()
-    if len(found.paths) > MOST_ENTRIES:
-        raise WorkspaceError(f"the workspace has more than {MOST_ENTRIES} files, directories and links")
+        if len(found.paths) > MOST_ENTRIES:
+            raise WorkspaceError(f"the workspace has more than {MOST_ENTRIES} files, directories and links")
     return found
 
 

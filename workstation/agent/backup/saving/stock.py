@@ -27,6 +27,10 @@ class Stock:
             if place not in retired:
                 (self.lists if self._before[place].holds_lists else self.files)[id_] = place
 
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether a file need not be read again: all its pieces are held."""
+        return all(piece.id in self.files for piece in entry.pieces)
+
     def take(self, piece: Piece, content: Content) -> None:
         """Store a piece of a file, unless it is held."""
         if piece.id not in self.files:
@@ -46,8 +50,9 @@ class Stock:
         used = {self.files.get(piece.id, -1) for entry in entries for piece in entry.pieces}
         used |= {self.lists.get(id_, -1) for id_ in lists}
         places = {place: number for number, place in enumerate(sorted(used - {-1}))}
-        held = {**self.lists, **self.files}
-        blobs = {id_: places[place] for id_, place in held.items() if place in places}
+        blobs = {id_: places[place] for id_, place in self.lists.items() if place in places}
         for id_, place in self._packs.blobs.items():
             blobs[id_] = len(places) + place
+        # Last: where a list and a file are the same bytes, it is the list that the next save stores again.
+        blobs |= {id_: places[place] for id_, place in self.files.items() if place in places}
         return (*(self._before[place] for place in places), *self._packs.packs), blobs

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +23,12 @@ from agent.files.beneath import LinkRefusedError, directory, open_file
 PARTIAL_PREFIX = ".partial-"
 """What a put that was killed leaves behind; no name of an object begins so."""
 
+FORGOTTEN = 24 * 3600
+"""Seconds after which nobody is still writing what is named so."""
+
 _PIECE = 2**20
+_FOLDER = re.compile(r"\d{8}")
+_PARTIAL = re.compile(re.escape(PARTIAL_PREFIX) + "[0-9a-f]{16}")
 
 
 class DirectoryStore:
@@ -66,21 +73,28 @@ class DirectoryStore:
             if stat.S_ISREG(status.st_mode):
                 yield name, status.st_size
 
-    def written(self, name: str) -> float:
-        """Return when an object was written here, in seconds since the epoch; raises NoObjectError."""
-        folder, base = _split(name)
-        with _failures(name), directory(self._root, [folder]) as within:
-            return os.stat(base, dir_fd=within, follow_symlinks=False).st_mtime
+    def remove_partials(self) -> None:
+        """Remove what puts that were killed have left, if that was long ago; what cannot be removed stays."""
+        for folder, base in self._files():
+            with contextlib.suppress(OSError, LinkRefusedError):
+                if _PARTIAL.fullmatch(base):
+                    with directory(self._root, [os.fsencode(folder)]) as within:
+                        status = os.stat(base, dir_fd=within, follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode) and status.st_mtime < time.time() - FORGOTTEN:
+                            os.unlink(base, dir_fd=within)
 
     def _objects(self) -> Iterator[tuple[str, os.stat_result]]:
-        for folder in sorted(_listed(self._root)):
-            if (self._root / folder).is_symlink():
-                continue
-            for base in sorted(_listed(self._root / folder)):
-                name = f"{folder}/{base}"
-                if PACK_NAME.fullmatch(name) or MANIFEST_NAME.fullmatch(name):
-                    with contextlib.suppress(FileNotFoundError):
-                        yield name, (self._root / name).lstat()
+        for folder, base in self._files():
+            name = f"{folder}/{base}"
+            if PACK_NAME.fullmatch(name) or MANIFEST_NAME.fullmatch(name):
+                with contextlib.suppress(FileNotFoundError):
+                    yield name, (self._root / name).lstat()
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """Yield (folder, name) of everything in the folders of saves; beside them may lie what nobody may enter."""
+        for folder in sorted(filter(_FOLDER.fullmatch, _listed(self._root))):
+            if not (self._root / folder).is_symlink():
+                yield from ((folder, base) for base in sorted(_listed(self._root / folder)))
 
 
 def _split(name: str) -> tuple[bytes, bytes]:

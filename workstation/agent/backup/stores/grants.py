@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agent.backup.failures import WorkspaceError
-from agent.backup.progress import StoppedError
+from agent.backup.progress import Progress, StoppedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,19 @@ class NoGrantError(WorkspaceError):
 
 
 class Grants:
-    """What has been granted so far. Who takes what is not there waits: `patience` seconds, None as long as it takes."""
+    """What has been granted so far. Who takes what is not there waits: `patience` seconds, None as long as it takes.
 
-    def __init__(self, patience: float | None = None) -> None:
+    Give the progress of the work that they are for: once that is stopped, or has failed, nobody waits any longer.
+    """
+
+    def __init__(self, patience: float | None = None, progress: Progress | None = None) -> None:
         self._patience = patience
         self._changed = threading.Condition()
         self._held: dict[tuple[type[Grant], str], Grant] = {}
         self._awaited: list[tuple[type[Grant], str]] = []
         self._stopped = False
+        if progress:
+            progress.when_stopped(self.stop)
 
     def add(self, *grants: WriteGrant | ReadGrant) -> None:
         """Hand in grants; one that is there for the same object already is replaced."""
