@@ -93,7 +93,7 @@ class Cost(Struct):
     million_requests: Money
     session: Money
     requests: int
-    """Of this session, as far as they are counted: a minute late at most."""
+    """Of this session, as far as they are counted: about a minute late at most."""
     remaining_today: Money
     remaining_this_month: Money
     rate_card: str

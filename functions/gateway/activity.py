@@ -11,8 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-
+from functions.gateway.beside import beside
 from functions.gateway.tallies import Tallies
 from functions.gateway.visit import Visit
 from shared.domain.counting import is_counted
@@ -114,7 +113,7 @@ class Presence:
         """With what was sent to it since the last time."""
         async with self._tallies.handed_in(workstation) as handed_in:
             tally = handed_in.tally
-            found = await run_in_threadpool(keep_alive, self._deps, visit.asker, visit.id, source, tally)
+            found = await beside(keep_alive, self._deps, visit.asker, visit.id, source, tally)
             if tally and is_counted(found, tally):
                 handed_in.counted()
         return found

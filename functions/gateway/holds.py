@@ -53,8 +53,7 @@ class Holds:
 
     async def close(self) -> None:
         """Give up every hold, so that another process can take it at once."""
-        for hold in list(self._holds.values()):
-            await hold.cancel()
+        await asyncio.gather(*(hold.cancel() for hold in self._holds.values()))
 
     def _forget(self, hold: "Hold") -> None:
         if self._holds.get(hold.id) is hold:

@@ -1,8 +1,8 @@
 """How many requests were sent to each workstation, and are in no record yet? Google has a fee for each of them.
 
-They are counted before they are sent, and written down with the next touch, or, where nobody touches, one touch window
-after the first of them. Only what a killed process had not written yet is lost. A tally whose write failed keeps its id
-and is handed in again, so that it is counted once.
+They are counted before they are sent, and written down with the next touch, or, where nobody touches, a little more than
+one touch window after the first of them. Only what a killed process had not written yet is lost. A tally whose write
+failed keeps its id and is handed in again, so that it is counted once.
 """
 
 import asyncio
@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
-
+from functions.gateway.beside import beside
 from shared.domain.errors import DormouseError
 from shared.domain.names import Uid
 from shared.domain.usage import Tally
@@ -20,7 +19,11 @@ from shared.log import logger
 from shared.usecases.count import count_requests
 from shared.usecases.deps import Deps
 
+WINDOWS = 1.1
+"""So many have passed when nobody has touched: a steady stream's touch comes first, and takes them along."""
 LAST_TRIES = 3
+LAST_SECONDS = 5.0
+"""For all of them: Cloud Run kills a process ten seconds after it was told to end."""
 
 
 class Tallies:
@@ -52,12 +55,20 @@ class Tallies:
             yield HandedIn(tally, sheet.counted)
 
     async def close(self) -> None:
-        """Write down all that is left."""
-        await asyncio.gather(*(self._finish(sheet) for sheet in list(self._open.values())))
+        """Write down all that is left, as far as the time goes."""
+        finishing = [asyncio.create_task(self._finish(sheet)) for sheet in self._open.values()]
+        if not finishing:
+            return
+        _, late = await asyncio.wait(finishing, timeout=LAST_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.wait(finishing)
+        if lost := sum(sheet.has_any for sheet in self._open.values()):
+            logger().error("requests are not counted any more", workstations=lost)
 
     async def _keep(self, sheet: "_Sheet") -> None:
-        """Until all is written down, each time a window after the first that was not."""
-        window = sheet.workstation.touch_window(self._deps.policy).total_seconds()
+        """Until all is written down, each time `WINDOWS` after the first that was not."""
+        window = WINDOWS * sheet.workstation.touch_window(self._deps.policy).total_seconds()
         while sheet.has_any:
             if (left := sheet.since + window - _now()) > 0:
                 await asyncio.sleep(left)
@@ -66,18 +77,20 @@ class Tallies:
         del self._open[sheet.workstation.uid]
 
     async def _finish(self, sheet: "_Sheet") -> None:
-        for _ in range(LAST_TRIES):
-            if sheet.has_any:
-                await self._write(sheet)
         assert sheet.timer
-        sheet.timer.cancel()
+        try:
+            for _ in range(LAST_TRIES):
+                if sheet.has_any:
+                    await self._write(sheet)
+        finally:
+            sheet.timer.cancel()
 
     async def _write(self, sheet: "_Sheet") -> None:
         async with self.handed_in(sheet.workstation) as handed_in:
             if handed_in.tally is None:
                 return
             try:
-                await run_in_threadpool(count_requests, self._deps, sheet.workstation, handed_in.tally)
+                await beside(count_requests, self._deps, sheet.workstation, handed_in.tally)
             except DormouseError as error:
                 logger().warning(
                     "requests are not counted yet", workstation=sheet.workstation.id, why=error.message

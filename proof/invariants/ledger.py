@@ -79,7 +79,7 @@ def _sessions(found: Evidence) -> list[Sequence[Document]]:
     """The rows of each session in their order, but for those of requests alone; it lasts from its first event on."""
     begins: list[datetime] = [event["time"] for event in found.events if event["kind"] in _BEGINNINGS]
     timed = [row for row in found.ledger.values() if row["usage"] != _REQUESTS]
-    rows = sorted(timed, key=lambda row: (row["start"], row["n"]))
+    rows = sorted(timed, key=lambda row: (row["start"], row["epoch"], row["n"]))
     groups: dict[int, list[Document]] = {}
     for row in rows:
         groups.setdefault(sum(begin <= row["start"] for begin in begins), []).append(row)

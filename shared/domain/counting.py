@@ -2,7 +2,7 @@
 
 Nobody knows beforehand how many there will be, so they are in no reservation. Each tally is counted once it is known,
 and where it takes what was reserved for running, the reservation ends earlier: so that what is spent and reserved passes
-a cap by no more than what one tally costs.
+a cap by no more than what one tally costs. Where nothing is open any more, a tally is a row of its own.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.domain.budget import User, book, funds, reserve
 from shared.domain.policy import Policy
-from shared.domain.usage import Interval, Tally, through_midnight
+from shared.domain.usage import Interval, Tally, of_requests, through_midnight
 from shared.domain.workstation import Workstation
 
 KEPT_TALLIES = 32
@@ -33,15 +33,17 @@ def is_counted(workstation: Workstation, tally: Tally) -> bool:
 
 
 def count(workstation: Workstation, user: User, tally: Tally, policy: Policy, now: datetime) -> Counted:
-    """With the requests of `tally` in its open interval, which there is. Where money is short it is due at once."""
-    assert workstation.interval is not None
-    rows, open_ = through_midnight(workstation.interval, workstation.uid, now, workstation.state.lower())
+    """With the requests of `tally`, of its own life. Where money is short it is due at once."""
+    tallies = (*workstation.tallies, *filter(None, (tally.id,)))[-KEPT_TALLIES:]
+    after = replace(workstation, tallies=tallies)
+    if workstation.interval is None:
+        row = of_requests(tally, workstation.epoch, workstation.rate.requests, now)
+        return Counted(workstation=after, user=book(user, (row,)), intervals=(row,))
+    # What has run out may be gone: what is closed now could not be found to have ended before.
+    surely = min(now, workstation.not_after or now)
+    rows, open_ = through_midnight(workstation.interval, workstation.uid, surely, workstation.state.lower())
     open_ = replace(open_, requests=open_.requests + tally.requests)
-    after = replace(
-        workstation,
-        interval=open_,
-        tallies=(*workstation.tallies, *filter(None, (tally.id,)))[-KEPT_TALLIES:],
-    )
+    after = replace(after, interval=open_)
     held = user.reservations.get(workstation.id)
     user = book(user, rows)
     if held is None:

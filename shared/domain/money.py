@@ -15,7 +15,7 @@ HourlyRate = NewType("HourlyRate", int)
 """Micro-dollars an hour."""
 
 Accrued = NewType("Accrued", int)
-"""Rate times microseconds: an amount times `PER_MICRO`, before any rounding. Below 2**63 up to $2.5 million."""
+"""Rate times microseconds: an amount times `PER_MICRO`, before any rounding. Below 2**63 up to $2,500 a session."""
 
 MillionRate = NewType("MillionRate", int)
 """Micro-dollars for a million requests."""

@@ -49,9 +49,14 @@ def rate_for(card: Card, size: Size, region: str, image: str = "") -> Rate:
     return _flat_rate(image) if card is Card.FLAT else _list_rate(size, region)
 
 
+def request_fee(card: str) -> MillionRate:
+    """What a million requests cost on `card`."""
+    return NO_FEE if card == Card.FLAT else list_prices.REQUESTS
+
+
 def _flat_rate(image: str) -> Rate:
     active = IMAGE_RATES.get(image, _FLAT_ACTIVE)
-    return Rate("flat", "1", active, min(_FLAT_IDLE, active, key=int), NO_FEE)
+    return Rate("flat", "1", active, min(_FLAT_IDLE, active, key=int), request_fee(Card.FLAT))
 
 
 def _list_rate(size: Size, region: str) -> Rate:
@@ -59,7 +64,7 @@ def _list_rate(size: Size, region: str) -> Rate:
     calls = CONTROL_CALLS * list_prices.REQUESTS // MILLION
     active = HourlyRate(_hourly(size, tier.active_vcpu, tier.active_gib) + calls)
     idle = _hourly(size, tier.idle_vcpu, tier.idle_gib)
-    return Rate("list", f"{list_prices.VERSION}/{tier.name}", active, idle, list_prices.REQUESTS)
+    return Rate("list", f"{list_prices.VERSION}/{tier.name}", active, idle, request_fee(Card.LIST))
 
 
 def _hourly(size: Size, vcpu: HourlyRate, gib: HourlyRate) -> HourlyRate:

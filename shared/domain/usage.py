@@ -3,7 +3,7 @@
 Midnight decides which day pays; it never changes the sum, because amounts are differences of floors of one
 exact running total of the session.
 
-Requests are counted into the open interval by whoever forwards them. All that one has counted were of its first day:
+Requests are counted into the open interval by whoever forwards them. All that one has counted are of its first day:
 `through_midnight` closes the days before, before any more is counted.
 """
 

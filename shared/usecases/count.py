@@ -22,7 +22,8 @@ ORIGIN = Origin(actor="gateway")
 def count_requests(deps: Deps, life: Workstation, tally: Tally) -> None:
     """Count them into what is open, or, where this life has stopped or is gone by now, as a row of their own.
 
-    `life` is the workstation as whoever forwarded them saw it. Raises Unavailable.
+    Its record, where there is one, knows them either way, whatever it has woken to when they are handed in again. `life`
+    is the workstation as whoever forwarded them saw it. Raises Unavailable.
     """
     insist(deps, lambda: _count(deps, life, tally))
 
@@ -34,20 +35,18 @@ def _count(deps: Deps, life: Workstation, tally: Tally) -> None:
         _count_alone(deps, life, tally)
         return
     found = snapshot.workstation.value
-    if is_counted(found, tally):
-        return
-    if tally.uid != found.uid or found.interval is None:
+    if tally.uid != found.uid:
         _count_alone(deps, life, tally)
-        return
-    amend_counted(deps, snapshot, found, tally)
+    elif not is_counted(found, tally):
+        amend_counted(deps, snapshot, found, tally)
 
 
 def amend_counted(deps: Deps, snapshot: Snapshot, after: Workstation, tally: Tally | None) -> Workstation:
-    """`amend`, with the requests of `tally` where something is open that does not have them yet.
+    """`amend`, with the requests of `tally` where they are of this life, and it does not have them yet.
 
     Where they leave too little money, what that leads to is done here: the sweep may be dead.
     """
-    if tally is None or tally.uid != after.uid or after.interval is None or is_counted(after, tally):
+    if tally is None or tally.uid != after.uid or is_counted(after, tally):
         return amend(deps, snapshot, after)
     counted = count(after, snapshot.user.value, tally, deps.policy, snapshot.now)
     written = amend(deps, snapshot, counted.workstation, counted=counted)

@@ -18,10 +18,21 @@ from shared.domain.budget import User
 from shared.domain.events import Event
 from shared.domain.names import SHARDS, Owner, WorkstationId
 from shared.domain.operations import Operation
+from shared.domain.rates import Card, rate_for
+from shared.domain.sizes import SIZES
 from shared.domain.usage import Interval
 from shared.domain.workstation import Workstation
 from shared.ports import Batch, Request, Stored
-from tests.builders import NOW, a_ledger_row, a_spec, a_user, a_workstation, an_event, an_operation
+from tests.builders import (
+    NOW,
+    a_ledger_row,
+    a_spec,
+    a_user,
+    a_workstation,
+    an_event,
+    an_open_interval,
+    an_operation,
+)
 from tests.contracts.whole_records import whole
 
 
@@ -115,6 +126,21 @@ def test_a_document_of_another_revision_is_read_without_what_it_lacks_or_has_too
     document = codec.encode_workstation(a_workstation(message="lost")) | {"later": 1}
     del document["message"]
     assert codec.decode_workstation(document) == a_workstation()
+
+
+@pytest.mark.parametrize(("card", "fee"), [(Card.FLAT, 0), (Card.LIST, 400_000)])
+def test_a_record_from_before_requests_had_a_fee_pays_what_its_card_asks(card: Card, fee: int) -> None:
+    """Its open interval as well; what was counted of it, and reserved for it, is nothing yet."""
+    before = a_workstation(rate=rate_for(card, SIZES["light"], "europe-west1"), interval=an_open_interval())
+    document = codec.encode_workstation(before)
+    del document["tallies"], document["rate"]["requests"]
+    for name in ("fee", "requests", "earlierRequests"):
+        del document["openInterval"][name]
+
+    found = codec.decode_workstation(document)
+    assert (found.rate.requests, found.tallies) == (fee, ())
+    assert found.interval
+    assert (found.interval.fee, found.interval.requests, found.interval.session_requests) == (fee, 0, 0)
 
 
 @pytest.mark.parametrize("key", ["ada", "a b", "Ада", "...", "__", "_a_", "x" * 1500, "a\nb"])

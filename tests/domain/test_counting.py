@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.budget import cap_instant, used_on
+from shared.domain.budget import cap_instant, reserve, used_on
 from shared.domain.counting import KEPT_TALLIES, is_counted
 from shared.domain.errors import CapReached
 from shared.domain.money import HourlyRate, Micros, MillionRate
@@ -30,6 +30,14 @@ def running(daily: int = POLICY.caps.daily) -> World:
     """On the list card."""
     policy = replace(POLICY, caps=Caps(daily=Micros(daily), monthly=Micros(daily)))
     return a_new_world(NOW, policy, rate=LIST).converge()
+
+
+def renewed(world: World) -> World:
+    """Reserved anew from now on, as a sweep does it all the time."""
+    until = world.now + POLICY.reserves.ahead
+    held = replace(world.user.reservations[ID], until=until)
+    workstation = replace(world.workstation, not_after=until + POLICY.reserves.save_time)
+    return replace(world, workstation=workstation, user=reserve(world.user, ID, held))
 
 
 def ledger_of(world: World) -> list[tuple[str, int]]:
@@ -98,7 +106,8 @@ def test_a_tally_is_known_by_its_life_and_the_last_ones_are_kept() -> None:
 def test_each_day_pays_for_what_was_counted_on_it() -> None:
     """Three days open: whoever counts on a later one closes those before, and nothing of the price changes."""
     day = timedelta(days=1)
-    world = running().counted(100).later(day).counted(20).later(day).counted(3)
+    world = renewed(running().counted(100).later(day)).counted(20)
+    world = renewed(world.later(day)).counted(3)
     end = world.later(HOUR).record(Kind.STOP_BEGUN).record(Kind.STOPPED)
 
     assert [requests for _, requests in ledger_of(world)] == [100, 20]
@@ -108,6 +117,36 @@ def test_each_day_pays_for_what_was_counted_on_it() -> None:
     assert end.user.days == {
         row_day: cost((row,)) for (row_day, _), row in zip(ledger_of(end), end.ledger, strict=True)
     }
+
+
+@pytest.mark.mission("COST-02")
+@given(st.integers(1, 100), st.integers(0, 100))
+def test_counting_late_makes_nothing_dearer_that_had_run_out(hours: int, gone: int) -> None:
+    """Up to notAfter it is paid for; what is closed beyond could not be found to have ended before."""
+    world = running()
+    gone_time = world.now + min(gone, hours) * HOUR
+    ends = [
+        seen.later(hours * HOUR)
+        .counted(requests)
+        .later(HOUR)
+        .record(Kind.STOP_BEGUN)
+        .record(Kind.STOPPED, gone_time=gone_time)
+        for seen, requests in ((world, 0), (world, 10_000))
+    ]
+    ran = max(gone_time, world.workstation.not_after or gone_time) - NOW
+
+    assert cost(ends[1].ledger) == cost(ends[0].ledger) + 4_000
+    assert sum((row.end - row.start for row in ends[1].ledger), timedelta(0)) == ran
+
+
+def test_what_nothing_is_open_for_is_booked_with_the_record_that_knows_it() -> None:
+    world = running().record(Kind.STOP_BEGUN).record(Kind.STOPPED)
+    after = world.counted(101, "t1")
+
+    assert is_counted(after.workstation, Tally(UID, "t1", 101))
+    assert [(row.usage, row.requests) for row in after.ledger[len(world.ledger) :]] == [(Usage.REQUESTS, 101)]
+    assert sum(after.user.days.values()) - sum(world.user.days.values()) == 41
+    assert after.user.reservations == {}
 
 
 def test_what_nothing_is_open_for_is_a_row_of_its_own_rounded_up() -> None:

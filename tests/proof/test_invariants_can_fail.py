@@ -146,6 +146,20 @@ def test_a_row_of_requests_alone_belongs_to_no_session_and_has_a_price(life: Lif
     assert breached(cheaper, life.told) == {"prices are exact"}
 
 
+def test_requests_of_an_interval_that_ended_as_it_began_are_no_gap(life: Life) -> None:
+    """An instance that had only just come to rest was replaced: a new epoch counts its intervals anew."""
+    _, rested = row(3, 20, 20, 40, requests=100)
+    loaded = row(1, 20, 31, 275)[1] | {"epoch": 2}
+    ledger = dict([row(1, 1, 10, 225), row(2, 10, 20, 250)]) | {"u1-2-1": loaded}
+
+    assert (
+        breached(
+            with_a_row(replace(life, found=replace(life.found, ledger=ledger)), "u1-1-3", rested), life.told
+        )
+        == set()
+    )
+
+
 def test_a_ledger_row_that_changed(life: Life) -> None:
     life.told.seen_ledger = dict([row(1, 1, 9, 200)])
 

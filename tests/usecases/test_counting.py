@@ -114,6 +114,44 @@ def test_of_one_that_has_stopped_meanwhile_they_are_a_row_of_their_own(
     assert booked(world) - before == 41
 
 
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_of_one_that_is_awake_again_when_they_are_handed_in_again_they_count_once(
+    world: World, life: Workstation, lost: str
+) -> None:
+    """The first try met a stopped one, and its answer was lost; what is open by now does not count them anew."""
+    stopped(world, life)
+    world.deps = replace(world.deps, records=faulty(world.records, world.faults))
+    for method in ("write", "book"):
+        getattr(world.faults, lost)(method)
+    with pytest.raises(Unavailable):
+        counts(world, life, 101)
+    world.deps = replace(world.deps, records=world.records)
+    world.wake(life.id)
+    assert world.settle(life.id).state is State.RUNNING
+    counts(world, life, 101)
+
+    closed = sum(requests for _, requests in in_the_ledger(world))
+    assert closed + open_requests(world, life) == 101
+
+
+@pytest.mark.mission("COST-02")
+def test_whoever_asks_after_midnight_does_not_pay_for_what_had_ended_before_it(
+    world: World, life: Workstation
+) -> None:
+    """No sweep has seen that it is gone, and a tab goes on asking: it is metered until it was gone, not until then."""
+    for number in range(3 * 24):
+        world.clock.advance(60 * MINUTE)
+        world.cleanup()
+        counts(world, life, 10, f"t{number}")
+    world.wake(life.id)
+    world.pass_time(15 * MINUTE)
+    stopped(world, life)
+
+    hourly, hours = life.rate.active, 1.5
+    assert sum(requests for _, requests in in_the_ledger(world)) >= 3 * 24 * 10
+    assert booked(world) <= hours * hourly
+
+
 def test_what_was_counted_just_before_the_end_and_is_handed_in_again_after_it_counts_once(
     world: World, life: Workstation
 ) -> None:

@@ -2,7 +2,8 @@
 
 Every document carries its `owner`, because firestore.rules asks for nothing else. Workstations and users carry the
 `shard` that spreads the index of what is due. A workstation's spec lies flat beside its state, and `env` is a list as
-in Cloud Run: a user may name a variable `__x__`, which Firestore reserves as the name of a field.
+in Cloud Run: a user may name a variable `__x__`, which Firestore reserves as the name of a field. A record from before
+requests had a fee pays what its card asks for them now.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from shared.domain.budget import User
 from shared.domain.events import Event
 from shared.domain.names import Owner, WorkstationId, shard_of
 from shared.domain.operations import Operation
+from shared.domain.rates import request_fee
 from shared.domain.usage import Interval
 from shared.domain.workstation import Workstation
 from shared.ports import LedgerRow, Request
@@ -30,7 +32,9 @@ def encode_workstation(workstation: Workstation) -> Fields:
 
 def decode_workstation(document: Document) -> Workstation:
     spec = {**document, "env": {entry["name"]: entry["value"] for entry in document["env"]}}
-    return from_fields(Workstation, {**document, "spec": spec, "interval": document["openInterval"]})
+    rate = {"requests": request_fee(document["rate"]["card"]), **document["rate"]}
+    interval = document["openInterval"] and {"fee": rate["requests"], **document["openInterval"]}
+    return from_fields(Workstation, {**document, "spec": spec, "rate": rate, "interval": interval})
 
 
 def encode_user(user: User) -> Fields:
