@@ -4,6 +4,7 @@ One event loop serves all ports, so an emulator's state needs no locks against i
 It never listens anywhere but on 127.0.0.1.
 """
 
+import asyncio
 import logging
 import signal
 import socket
@@ -45,6 +46,8 @@ class _Cut(Response):
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         scope["extensions"][_CUT]["abort"]()
+        # The server learns of it at the loop's next turn; before, it would complain that there was no answer.
+        await asyncio.sleep(0)
 
 
 def cut(_request: Request) -> Response:

@@ -7,8 +7,9 @@ import logging
 import sys
 
 from emulators.cloud_run.arguments import parse
-from emulators.cloud_run.reconciliation import AddressTaken
+from emulators.cloud_run.reconciliation import NoAddress
 from emulators.cloud_run.runtime.contract import RuntimeFailure
+from emulators.cloud_run.runtime.open_files import raise_limit
 from emulators.cloud_run.server import serve
 from emulators.cloud_run.store import StateInUse
 from emulators.faults.rule import BadRule
@@ -20,9 +21,10 @@ def main() -> None:
     arguments = parse()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    raise_limit()
     try:
         asyncio.run(serve(arguments))
-    except (StateInUse, AddressTaken, PortTaken, BadRule, RuntimeFailure) as error:
+    except (StateInUse, NoAddress, PortTaken, BadRule, RuntimeFailure) as error:
         sys.exit(str(error))
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from emulators.cloud_run.access import Access
+from emulators.cloud_run.ages import Ages, token_of
 from emulators.cloud_run.history import History
 from emulators.cloud_run.model.errors import already_exists, not_found
 from emulators.cloud_run.model.messages import ServiceMessage, TemplateMessage, from_json, to_json
 from emulators.cloud_run.model.names import Place
-from emulators.cloud_run.paging import Page, page_of
+from emulators.cloud_run.paging import Page, first_page
 from emulators.cloud_run.policies import Policies
 from emulators.cloud_run.quotas import Quotas
 from emulators.cloud_run.revisions import Revisions
@@ -43,6 +44,7 @@ class Catalog:
         self._access = access
         self._history = history
         self._services: dict[str, ServiceMessage] = {}
+        self._ages = Ages()
 
     def __contains__(self, service_id: str) -> bool:
         return service_id in self._services
@@ -70,12 +72,16 @@ class Catalog:
 
     def page(self, size: int, token: str, *, show_deleted: bool, ago: float = 0.0) -> Page:
         """One page, newest first; of the list as it was so many seconds ago."""
-        shown = [s for s in self._then(ago).values() if show_deleted or not s.HasField("delete_time")]
-        newest = sorted(shown, key=lambda s: (s.create_time.ToNanoseconds(), s.name), reverse=True)
-        return page_of(newest, size, token)
+        services = self._then(ago)
+        ages = Ages(services.values()) if ago else self._ages
+        listed = (services[service_id] for service_id in ages.newest_first(token))
+        shown = (s for s in listed if show_deleted or not s.HasField("delete_time"))
+        return first_page(shown, size, token_of)
 
     def set(self, service_id: str, service: ServiceMessage) -> None:
         """Show a service from now on; `save` makes it last."""
+        if service_id not in self._services:
+            self._ages.add(service)
         self._services[service_id] = service
         self._notice(service_id, service)
 
@@ -93,7 +99,8 @@ class Catalog:
         await self._revisions.forget(service_id)
         await self._policies.forget(service_id)
         self._access.forget(service_id)
-        self._services.pop(service_id, None)
+        if service := self._services.pop(service_id, None):
+            self._ages.remove(service)
         self._history.note(service_id, None)
         await self._store.remove(KIND, service_id)
 

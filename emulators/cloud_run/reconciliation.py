@@ -6,6 +6,7 @@ A change is in force before its operation says so, as on Cloud Run: scaling acts
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Coroutine
 
 from emulators.clock import Clock
@@ -27,7 +28,7 @@ _CODES = {
 }
 
 
-class AddressTaken(Exception):
+class NoAddress(Exception):
     """A service cannot come back to the address that its clients know."""
 
 
@@ -120,10 +121,12 @@ class Reconciliation:
         try:
             site = self._hosting.reserve(service_id, self, int(service.uri.rpartition(":")[2]))
         except OSError as error:
-            raise AddressTaken(
-                f"The address {service.uri} of service '{service_id}' is taken by another program; "
-                "end it and start again."
-            ) from error
+            address = f"The address {service.uri} of service '{service_id}'"
+            if error.errno == errno.EADDRINUSE:
+                why = "is taken by another program; end it and start again."
+            else:
+                why = f"cannot be had. {error.strerror}"
+            raise NoAddress(f"{address} {why}") from error
         self._catalog.set(service_id, service)
         await self._hosting.open(site)
         present = await self._runtime.has(image_of(service))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.applications import Starlette
 
 from emulators.clock import Clock
 from emulators.cloud_run.admin import Admin
+from emulators.cloud_run.api.ending import Ending, EndingServer
 from emulators.cloud_run.api.observer_routes import ObserverRoutes
 from emulators.cloud_run.api.one_write import OneWriteProtocol
 from emulators.cloud_run.arguments import Arguments
@@ -42,7 +43,7 @@ _LOG = logging.getLogger("emulators.cloud_run")
 async def serve(arguments: Arguments) -> None:
     """Run until SIGTERM or SIGINT; every instance has ended when this returns.
 
-    Raises StateInUse, AddressTaken when a service's port is no longer free, PortTaken, BadRule for a faults file, or
+    Raises StateInUse, NoAddress when a service's port cannot be had, PortTaken, BadRule for a faults file, or
     RuntimeFailure when no runtime can be had.
     """
     with locked(arguments.state):
@@ -59,27 +60,17 @@ async def serve(arguments: Arguments) -> None:
             await runtime.close()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn would raise them again before the instances have ended."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture nothing."""
-        yield
-
-
 def _server(app: Starlette, port: int) -> uvicorn.Server:
     config = uvicorn.Config(
-        HostCheck(app),
+        Ending(HostCheck(app)),
         host=LOOPBACK,
         port=port,
         http=OneWriteProtocol,
         log_level="warning",
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+    server = EndingServer(config)
 
     def end() -> None:
         server.should_exit = True

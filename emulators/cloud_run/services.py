@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from emulators.cloud_run.catalog import Catalog
-from emulators.cloud_run.hosting import Hosting
+from emulators.cloud_run.hosting import Hosting, Site
 from emulators.cloud_run.model import names
 from emulators.cloud_run.model.errors import not_found
 from emulators.cloud_run.model.messages import ServiceMessage, copy_of, set_time
@@ -25,6 +25,7 @@ from emulators.cloud_run.model.service import (
 )
 from emulators.cloud_run.operations import Operations
 from emulators.cloud_run.reconciliation import Reconciliation
+from emulators.errors import ApiError, Code
 from emulators.rpc.method import Message
 
 
@@ -57,7 +58,7 @@ class Services:
         draft = self._new(service_id, request, "")
         if validate_only:
             return self._operations.finished_at_once(draft)
-        site = self._hosting.reserve(service_id, self._reconciliation)
+        site = self._site(service_id)
         service = self._new(service_id, request, site.listener.uri)
         self._catalog.set(service_id, service)
         await self._hosting.open(site)
@@ -102,6 +103,13 @@ class Services:
         service.reconciling = True
         self._catalog.set(service_id, service)
         return await self._reconciliation.delete(service_id, service)
+
+    def _site(self, service_id: str) -> Site:
+        try:
+            return self._hosting.reserve(service_id, self._reconciliation)
+        except OSError as error:
+            message = f"Service '{service_id}' cannot listen anywhere. {error.strerror}"
+            raise ApiError(Code.RESOURCE_EXHAUSTED, message) from error
 
     def _living(self, service_id: str, etag: str) -> ServiceMessage:
         current = self._catalog.get(service_id)

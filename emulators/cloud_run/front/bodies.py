@@ -70,7 +70,11 @@ async def _skip_trailers(reader: asyncio.StreamReader) -> None:
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
+    broken = Truncated("The body's framing is broken.")
     try:
-        return await reader.readuntil(b"\r\n")
+        line = await reader.readuntil(b"\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        raise Truncated("The body's framing is broken.") from None
+        raise broken from None
+    if not line.endswith(b"\r\n"):
+        raise broken
+    return line

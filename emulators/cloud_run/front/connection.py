@@ -16,6 +16,8 @@ from emulators.cloud_run.front.refusals import Refusal, answer
 from emulators.cloud_run.front.visit import Broken, Visit
 
 _LINGER_SECONDS = 1.0
+# From its first byte on; Google says nowhere how long its frontend waits.
+_HEAD_SECONDS = 60.0
 
 
 class ClientProtocol(asyncio.StreamReaderProtocol):
@@ -79,7 +81,7 @@ class Connection:
                 self._writer.close()
 
     async def _next(self) -> bool:
-        request = await read_request(self._reader)
+        request = await self._head()
         if request is None:
             return False
         if request.body().too_large:
@@ -89,6 +91,17 @@ class Connection:
             return await self._exchange(request)
         finally:
             self._busy = False
+
+    async def _head(self) -> Request | None:
+        """The next request's head; a connection may be idle before it for as long as its client likes."""
+        begun = await self._reader.read(1)
+        if not begun:
+            return None
+        try:
+            async with self._backend.clock.timeout(_HEAD_SECONDS):
+                return await read_request(self._reader, begun)
+        except TimeoutError:
+            raise Refusal(408, f"The head was not complete within {_HEAD_SECONDS:g} s.") from None
 
     async def _exchange(self, request: Request) -> bool:
         request = await self._backend.check(request)

@@ -130,9 +130,9 @@ class Response(Head):
         return _body(self, Body(Framing.UNTIL_CLOSE))
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request head; None when the client is done."""
-    block = await _read_block(reader)
+async def read_request(reader: asyncio.StreamReader, begun: bytes) -> Request | None:
+    """The request head of which the byte `begun` has been read; None when the client is done."""
+    block = await _read_block(reader, begun)
     if not block:
         return None
     start, headers = _parse(block)
@@ -157,17 +157,35 @@ async def read_response(reader: asyncio.StreamReader) -> Response:
     return Response(start, headers)
 
 
-async def _read_block(reader: asyncio.StreamReader) -> bytes:
+async def _read_block(reader: asyncio.StreamReader, begun: bytes = b"") -> bytes:
     try:
-        block = await reader.readuntil(b"\r\n\r\n")
-        while block == b"\r\n\r\n" or block[:2] == b"\r\n":
-            # Empty lines before a request line are tolerated, as RFC 9112 asks.
-            block = block[2:] if len(block) > 4 else await reader.readuntil(b"\r\n\r\n")
+        block = line = await _line(reader, begun)
+        # Empty lines before a request line are tolerated, as RFC 9112 asks.
+        while line == b"\r\n":
+            block = line = await _line(reader)
+        while line != b"\r\n":
+            line = await _line(reader)
+            block += line
+            if len(block) > MAX_HEAD_BYTES:
+                raise _too_long()
         return block
     except asyncio.IncompleteReadError:
         return b""
-    except asyncio.LimitOverrunError as error:
-        raise BadHead(431, f"The head is longer than {MAX_HEAD_BYTES} bytes.") from error
+
+
+async def _line(reader: asyncio.StreamReader, begun: bytes = b"") -> bytes:
+    try:
+        line = begun if begun == b"\n" else begun + await reader.readuntil(b"\n")
+    except asyncio.LimitOverrunError:
+        raise _too_long() from None
+    if not line.endswith(b"\r\n"):
+        # Some readers end a line here and others do not; waiting for the other kind of end would be for ever.
+        raise BadHead(400, "A line of the head ends without a carriage return.")
+    return line
+
+
+def _too_long() -> BadHead:
+    return BadHead(431, f"The head is longer than {MAX_HEAD_BYTES} bytes.")
 
 
 def _parse(block: bytes) -> tuple[tuple[bytes, bytes, bytes], tuple[Header, ...]]:

@@ -7,16 +7,22 @@ import socket
 
 from emulators.cloud_run.front.backend import Backend
 from emulators.cloud_run.front.connection import ClientProtocol
+from emulators.cloud_run.runtime.open_files import require_spare
 from emulators.cloud_run.runtime.ports import LOOPBACK, free_listening_socket, listening_socket
 
 _BACKLOG = 1024
 
 
 class Listener:
-    """The address of a service; bound at once, accepting after `start`."""
+    """The address of a service; bound at once, accepting after `start`. OSError, with its reason, when it cannot be had."""
 
     def __init__(self, port: int | None) -> None:
         self._socket: socket.socket = listening_socket(port) if port else free_listening_socket()
+        try:
+            require_spare(self._socket)
+        except OSError:
+            self._socket.close()
+            raise
         self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 
@@ -25,13 +26,17 @@ def listening_socket(port: int) -> socket.socket:
 
 
 def free_listening_socket() -> socket.socket:
-    """A bound socket on a port that nobody uses."""
+    """A bound socket on a port that nobody uses; OSError, whose `strerror` says why, when there is none."""
     for port in random.sample(_RANGE, _ATTEMPTS):
         try:
             return listening_socket(port)
-        except OSError:
-            continue
-    raise OSError(f"None of {_ATTEMPTS} ports tried between {_RANGE.start} and {_RANGE.stop} is free.")
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(
+        errno.EADDRNOTAVAIL,
+        f"None of {_ATTEMPTS} ports tried between {_RANGE.start} and {_RANGE.stop} is free.",
+    )
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ from google.cloud import run_v2
 
 from tests.conformance.check import check
 from tests.conformance.cloud_run.data_plane import MINUTE, DataPlane, data_plane
-from tests.emulators.cloud_run.driver import alive, automatic, http, manual
+from tests.emulators.cloud_run.driver import alive, automatic, host_pid, http, manual
 
 pytestmark = pytest.mark.emulator_only
 
@@ -145,11 +145,18 @@ def test_sigterm_and_then_sigkill(plane: DataPlane) -> None:
     assert plane.until(lambda: plane.exits("goes-on"))[0]["code"] == 137
 
 
+def spinning(plane: DataPlane, service_id: str, uri: str) -> int:
+    """The process, as this machine numbers it, that the service's only instance has now working in the background."""
+    child = http.get(f"{uri}/spin").json()["child"]
+    [instance] = plane.emulator.instances(service_id)
+    return host_pid(instance, child)
+
+
 @check("RUN-430", source=CPU)
 def test_cpu_only_while_a_request_is_open(plane: DataPlane) -> None:
     """With request-based billing an instance has no CPU while no request is open: its background work stands still."""
     uri = plane.serve("cpu-idle", automatic(1, 1), resources=run_v2.ResourceRequirements(cpu_idle=True))
-    child = http.get(f"{uri}/spin").json()["child"]
+    child = spinning(plane, "cpu-idle", uri)
     plane.until(lambda: plane.emulator.instances("cpu-idle", "FROZEN"))
     before = cpu_seconds(child)
     plane.pass_time(10 * MINUTE)
@@ -162,7 +169,7 @@ def test_cpu_only_while_a_request_is_open(plane: DataPlane) -> None:
 def test_cpu_always(plane: DataPlane) -> None:
     """With instance-based billing an instance has its CPU for as long as it lives."""
     uri = plane.serve("cpu-always", automatic(1, 1), resources=run_v2.ResourceRequirements(cpu_idle=False))
-    child = http.get(f"{uri}/spin").json()["child"]
+    child = spinning(plane, "cpu-always", uri)
     before = cpu_seconds(child)
     plane.until(lambda: plane.in_flight("cpu-always") == 0 and cpu_seconds(child) - before > 0.1)
     assert plane.emulator.instances("cpu-always", "FROZEN") == []

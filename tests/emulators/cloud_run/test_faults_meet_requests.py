@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -10,7 +11,7 @@ import pytest
 
 from emulators.errors import Code
 from emulators.faults.rule import Effect, Rule, When
-from tests.emulators.cloud_run.driver import Emulator, automatic, http
+from tests.emulators.cloud_run.driver import DEADLINE_SECONDS, Emulator, automatic, end, http, running
 from tests.emulators.cloud_run.driver import eventually as eventually_seen
 from tests.emulators.cloud_run.hosted import SERVICE, a_revision, eventually, hosted
 
@@ -174,3 +175,21 @@ def test_rules_are_set_and_lifted_while_it_runs(emulator: Emulator, service_id: 
     assert http.get(uri).status_code == 500
     assert http.delete(f"{emulator.url}/emulator/v1/faults/{service_id}").status_code == 200
     eventually_seen(lambda: http.get(uri).status_code == 200)
+
+
+@pytest.mark.parametrize("effect", ["hang", "drop"])
+def test_a_call_without_an_answer_is_no_complaint_of_the_emulator(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], effect: str
+) -> None:
+    """It was asked for; neither while the emulator runs nor when it ends is there a traceback to wonder about."""
+    with running(tmp_path) as emulator, ThreadPoolExecutor() as threads:
+        faults = f"{emulator.url}/emulator/v1/faults"
+        rule = {"name": effect, "effect": effect, "method": "GetService"}
+        assert http.post(faults, json=rule).is_success
+        call = threads.submit(http.get, f"{emulator.url}/v2/{emulator.name('any')}")
+        eventually_seen(lambda: http.get(faults).json()["faults"][0]["hits"] == 1)
+        end(emulator)
+        assert emulator.process.returncode == 0
+        with pytest.raises(httpx2.TransportError):
+            call.result(DEADLINE_SECONDS)
+    assert "ERROR" not in capfd.readouterr().err

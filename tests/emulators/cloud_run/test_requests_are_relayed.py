@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests.emulators.cloud_run.driver import (
+    DEADLINE_SECONDS,
     Emulator,
     a_container,
     a_service,
@@ -23,6 +26,7 @@ from tests.emulators.cloud_run.driver import (
     on_both,
     running,
 )
+from tests.emulators.cloud_run.hosted import hosted
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +176,31 @@ def test_an_endless_head_is_refused(raw: socket.socket) -> None:
     assert read_all(raw).startswith(b"HTTP/1.1 431 ")
 
 
+def test_a_head_that_never_ends_is_408(tmp_path: Path) -> None:
+    """A client that stops in the middle must not hold its connection for ever; one that has not begun may wait."""
+
+    async def story() -> None:
+        async with hosted(tmp_path) as here:
+            address = here.uri.removeprefix("http://").split(":")
+            reader, writer = await asyncio.open_connection(*address)
+            await here.advance(hours=1)
+            # There is no revision: the front itself answers.
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
+            writer.close()
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET / HTTP/1.1\r\nHost: ")
+            answer = asyncio.create_task(reader.read())
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not answer.done():
+                    await here.advance(seconds=60)
+                    await asyncio.sleep(0.02)
+            assert answer.result().startswith(b"HTTP/1.1 408 ")
+            writer.close()
+
+    asyncio.run(story())
+
+
 def test_a_request_that_has_not_begun_at_the_timeout_is_504(uri: str) -> None:
     assert http.get(f"{uri}/wait?seconds=20").status_code == 504
 
@@ -248,6 +277,13 @@ SMUGGLED = {
     + b"Content-Length: "
     + b"9" * 5000
     + b"\r\n\r\n",
+    "a head with bare line feeds": b"GET / HTTP/1.1\n" + b"Host: x\n\n",
+    "a bare line feed among the headers": b"GET / HTTP/1.1\r\n" + HOST + b"X: y\n\r\n",
+    "a bare line feed after the head": b"GET / HTTP/1.1\r\n" + HOST + b"\n",
+    "a bare line feed before the head": b"\nGET / HTTP/1.1\r\n" + HOST + b"\r\n",
+    "bare line feeds among the chunks": b"POST /echo HTTP/1.1\r\n"
+    + HOST
+    + b"Transfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n",
     "trailers without end": b"POST / HTTP/1.1\r\n"
     + HOST
     + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"

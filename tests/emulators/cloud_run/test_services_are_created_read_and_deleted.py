@@ -135,6 +135,27 @@ def test_a_list_is_paged_and_newest_first(tmp_path) -> None:
             emulator.client.list_services(request=bad)
 
 
+def test_a_list_goes_on_though_the_service_that_its_page_begins_with_is_deleted(tmp_path) -> None:
+    with running(tmp_path) as emulator:
+        for number in range(4):
+            emulator.create(f"ws-{number}")
+        pages = emulator.client.list_services(request={"parent": PARENT, "page_size": 2}).pages
+        assert len(next(pages).services) == 2
+        emulator.client.delete_service(name=emulator.name("ws-1")).result(polling=POLLING)
+        emulator.create("ws-new")
+        assert [service.name for service in next(pages).services] == [emulator.name("ws-0")]
+
+
+def test_a_list_has_the_same_order_after_a_restart(tmp_path) -> None:
+    names = ["ws-b", "ws-c", "ws-a"]
+    with running(tmp_path) as emulator:
+        for name in names:
+            emulator.create(name)
+    with running(tmp_path) as emulator:
+        listed = emulator.client.list_services(parent=PARENT)
+        assert [service.name for service in listed] == [emulator.name(name) for name in reversed(names)]
+
+
 def test_a_deleted_service_is_gone_and_its_name_is_free(emulator: Emulator, service_id: str) -> None:
     first = emulator.create(service_id)
     deleted = emulator.client.delete_service(name=first.name).result(polling=POLLING)

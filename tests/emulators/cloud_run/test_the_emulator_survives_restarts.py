@@ -145,7 +145,7 @@ def test_a_wrong_command_line_is_explained(capsys: pytest.CaptureFixture[str]) -
     needed = ["--port", "1", "--state", "s", "--project", "p", "--location", "l"]
     for wrong, explanation in (
         (["--image", "python=python"], "NAME@sha256"),
-        (["--keys", "http://127.0.0.1:1/"], "--invoker belong together"),
+        (["--invoker", "a@example.com"], "--invoker needs --keys"),
         (["--grace", "-1"], "between 0 and 86400"),
     ):
         with pytest.raises(SystemExit):
