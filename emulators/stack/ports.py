@@ -3,12 +3,16 @@
 A default that is taken is replaced and said so; a port that the user asked for by name is never replaced.
 """
 
+import random
 import socket
 from collections.abc import Callable, Iterable, Mapping
 
 import psutil
 
 LOOPBACK = "127.0.0.1"
+
+_FREE = range(16_000, 20_000)
+"""Below the kernel's ephemeral ports, so that no outgoing connection takes one between the choice and its use."""
 
 DEFAULTS: Mapping[str, int] = {
     "firestore": 8080,
@@ -95,12 +99,17 @@ def _listener_for(
         return listener
     listener = None if default is None else _bind(default)
     if listener is None:
-        listener = _bind(0)
+        listener = _bind_any()
         if listener is None:
             raise PortTaken(f"The system has no free loopback port for {name}.")
         if default is not None:
             say(f"Port {default} is taken by {holder(default)}; {name} gets {listener.getsockname()[1]}.")
     return listener
+
+
+def _bind_any() -> socket.socket | None:
+    ports = random.sample(_FREE, len(_FREE))
+    return next((listener for port in ports if (listener := _bind(port)) is not None), None)
 
 
 def _bind(port: int) -> socket.socket | None:

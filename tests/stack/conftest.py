@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from emulators.stack.component import Component
-from tests.stack.processes import SERVER, CommandLine, free_port
+from tests.free_ports import free_port
+from tests.stack.processes import SERVER, CommandLine
 
 
 @pytest.fixture

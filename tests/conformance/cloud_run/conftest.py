@@ -13,7 +13,8 @@ from google.cloud import run_v2
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
 from tests.conformance.cloud_run.services import GOOGLES_IMAGE, Services
-from tests.emulators.cloud_run.driver import Emulator, free_port, running
+from tests.emulators.cloud_run.driver import Emulator, running
+from tests.free_ports import free_port
 
 _PROJECT, _LOCATION = "demo-dormouse", "europe-west1"
 
