@@ -52,7 +52,7 @@ class Store:
 
     async def put(self, kind: str, key: str, document: Json) -> None:
         """Write a document; it, or a later one in its place, is on disk when this returns."""
-        await self._make_so(self._path(kind, key), json.dumps(document, indent=1))
+        await self._make_so(self._path(kind, key), json.dumps(document))
 
     async def remove(self, kind: str, key: str) -> None:
         """Forget a document; a missing one is fine."""
