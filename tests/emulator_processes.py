@@ -1,6 +1,7 @@
 """Our own emulators as processes of the test session, on free ports, each of one standard project."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -11,8 +12,6 @@ from pathlib import Path
 import httpx2
 import pytest
 from google.auth.compute_engine import _metadata
-
-from tests.free_ports import free_port
 
 PROJECT, REGION = "demo-dormouse", "europe-west1"
 BUCKET = "dormouse-backups"
@@ -32,6 +31,11 @@ _HEALTHY = (
 )
 
 Start = Callable[..., int]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,8 @@ def _listener_for(
 
 
 def _bind_any() -> socket.socket | None:
-    ports = random.sample(_FREE, len(_FREE))
+    # Of the system's own randomness: a program that seeds its generator would always begin with the same.
+    ports = random.SystemRandom().sample(_FREE, len(_FREE))
     return next((listener for port in ports if (listener := _bind(port)) is not None), None)
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.agent.driver import CONTROLLER, SERVICE, RunningAgent, Signer, eventually
+from tests.agent.driver import CONTROLLER, SERVICE, RunningAgent, Signer, eventually, free_port
 from tests.agent.store import Store
-from tests.free_ports import free_port
 
 WORKSTATION = Path(__file__).resolve().parents[2] / "workstation"
 

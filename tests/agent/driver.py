@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -18,6 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 SERVICE = "ws-test-1"
 CONTROLLER = "dormouse-sweep@demo-dormouse.iam.gserviceaccount.com"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def eventually(ask: Callable[[], Any], seconds: float = 10) -> Any:

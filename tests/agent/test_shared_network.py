@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.free_ports import free_port
+from tests.agent.driver import free_port
 
 
 class Server(BaseHTTPRequestHandler):

@@ -1,5 +1,6 @@
 """Starts emulators as real processes on free ports, and ends them."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -9,8 +10,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-
-from tests.free_ports import free_port as next_free_port
 
 READY_SECONDS = 30
 ROOT = Path(__file__).parents[2]
@@ -70,7 +69,12 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Gives ports that nobody listens on."""
-    return next_free_port
+
+    def choose() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return int(listener.getsockname()[1])
+
+    return choose
 
 
 @pytest.fixture(scope="session")

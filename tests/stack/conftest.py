@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from emulators.stack.component import Component
-from tests.free_ports import free_port
-from tests.stack.processes import SERVER, CommandLine
+from tests.stack.processes import SERVER, CommandLine, free_port
 
 
 @pytest.fixture

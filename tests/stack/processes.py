@@ -1,6 +1,7 @@
 """Waiting for processes, and the command line of the local cloud as a test uses it."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,12 @@ import psutil
 from tools.venv import ROOT
 
 SERVER = "import sys, http.server as h; h.test(h.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 15) -> None:

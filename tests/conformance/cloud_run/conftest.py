@@ -13,8 +13,7 @@ from google.cloud import run_v2
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
 from tests.conformance.cloud_run.services import GOOGLES_IMAGE, Services
-from tests.emulators.cloud_run.driver import Emulator, running
-from tests.free_ports import free_port
+from tests.emulators.cloud_run.driver import Emulator, free_port, running
 
 _PROJECT, _LOCATION = "demo-dormouse", "europe-west1"
 

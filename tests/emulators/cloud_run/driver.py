@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,6 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 
 from tests.emulators.cloud_run.image import test_image
-from tests.free_ports import free_port
 
 ROOT = Path(__file__).parents[3]
 PARENT = "projects/demo-dormouse/locations/europe-west1"
@@ -46,6 +46,12 @@ def eventually(read: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> An
             return value
         assert time.monotonic() < deadline, f"still {value!r} after {seconds} s"
         time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return bound.getsockname()[1]
 
 
 def container_image(engine: str = "") -> str:

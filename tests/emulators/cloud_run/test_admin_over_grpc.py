@@ -27,11 +27,11 @@ from tests.emulators.cloud_run.driver import (
     a_service,
     automatic,
     eventually,
+    free_port,
     http,
     refused,
     running,
 )
-from tests.free_ports import free_port
 
 
 @contextmanager

@@ -39,8 +39,7 @@ from shared.usecases.asking import Asker
 from shared.usecases.deps import Deps
 from shared.usecases.requests import Call
 from shared.wiring import App
-from tests.agent.driver import Signer, eventually
-from tests.free_ports import free_port
+from tests.agent.driver import Signer, eventually, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = "demo-dormouse"

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from tests.agent.driver import eventually
-from tests.free_ports import free_port
+from tests.agent.driver import eventually, free_port
 from tests.functions.gateway.deployment import ROOT, environ
 
 
