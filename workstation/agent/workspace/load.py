@@ -12,8 +12,9 @@ from pathlib import Path
 import zstandard
 
 from agent.backup.failures import FULL, ArchiveRefusedError, DoesNotFitError, NotEmptyError
+from agent.backup.restoring.staging import move_up, remove_staging
 from agent.backup.walk import STAGING_PREFIX
-from agent.files.beneath import ROOT, remove_tree
+from agent.files.beneath import ROOT
 from agent.workspace.extract import Extractor, Limits
 from agent.workspace.grants import Backup
 from agent.workspace.save import Saved
@@ -37,13 +38,13 @@ def load(root: Path, backup: Backup) -> Loaded:
     root.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(root, ROOT)
     try:
-        _remove_staging(descriptor)
+        remove_staging(descriptor)
         if os.listdir(descriptor):
             raise NotEmptyError("there are files in the workspace already; nothing was loaded over them")
         try:
             extractor = _stage(descriptor, backup, _limits(root))
         finally:
-            _remove_staging(descriptor)
+            remove_staging(descriptor)
     finally:
         os.close(descriptor)
     signature = read_signature(root)
@@ -59,7 +60,7 @@ def _stage(root: int, backup: Backup, limits: Limits) -> Extractor:
     try:
         _extract_verified(extractor, backup)
         extractor.finish()
-        _move_up(staging, root)
+        move_up(staging, root)
         return extractor
     except OSError as error:
         if error.errno in FULL:
@@ -81,25 +82,6 @@ def _extract_verified(extractor: Extractor, backup: Backup) -> None:
         raise ArchiveRefusedError("the backup is not a zstd stream of ours, or it is damaged") from error
     if (counted.size, counted.sha256) != (backup.size, backup.sha256.lower()):
         raise ArchiveRefusedError("the backup's size or sha256 is not what was promised: it is damaged")
-
-
-def _move_up(staging: int, root: int) -> None:
-    """Rename what was staged into the workspace; all of it or nothing."""
-    moved = []
-    try:
-        for name in os.listdir(staging):
-            os.rename(name, name, src_dir_fd=staging, dst_dir_fd=root)
-            moved.append(name)
-    except OSError:
-        for name in moved:
-            os.rename(name, name, src_dir_fd=root, dst_dir_fd=staging)
-        raise
-
-
-def _remove_staging(root: int) -> None:
-    for name in map(os.fsencode, os.listdir(root)):
-        if name.startswith(STAGING_PREFIX):
-            remove_tree(root, name)
 
 
 def _limits(root: Path) -> Limits:

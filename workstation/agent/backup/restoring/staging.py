@@ -25,7 +25,7 @@ def opened(root: Path) -> Iterator[int]:
     root.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(root, ROOT)
     try:
-        _remove_staging(descriptor)
+        remove_staging(descriptor)
         check_empty(descriptor)
         yield descriptor
     finally:
@@ -80,7 +80,8 @@ def wait_for_tick(directory: int) -> bool:
     return False
 
 
-def _remove_staging(root: int) -> None:
+def remove_staging(root: int) -> None:
+    """Remove what a restore that was killed has left; raises OSError."""
     for name in map(os.fsencode, os.listdir(root)):
         if name.startswith(STAGING_PREFIX):
             if stat.S_ISDIR(os.stat(name, dir_fd=root, follow_symlinks=False).st_mode):
